@@ -1,0 +1,233 @@
+/**
+ * What all lanes of one sink share: its token bucket, its writes in flight, its throttle, its pause, and what is known
+ * of its health. Lanes queue at the writers (`sink_writer.ts`), which ask here before each write.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
+import { Histogram } from "../monitor/histogram.ts";
+import type { Pressure } from "../sink/adapter.ts";
+
+/** Bounds of `weir_sink_write_seconds`, in seconds. */
+const WRITE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Whether a sink takes records, as far as is known. */
+export type SinkState = "opening" | "up" | "down" | "paused";
+
+/** The shared gate of one sink. */
+export class SinkGate {
+  /** Name of the sink. */
+  readonly sink: string;
+  /** Writes in flight that the controller allows. */
+  inFlightLimit: number;
+  /** Writes in flight. */
+  inFlight = 0;
+  /** No write starts before this clock time. */
+  throttleUntilMs = 0;
+  /** Seconds that throttles asked for, in all. */
+  throttleSeconds = 0;
+  /** Last write, or opening, that the sink answered; -1 before. */
+  lastSuccessMs = -1;
+  /** When `state` was first seen as it is now. */
+  stateSinceMs: number;
+  /** Why it does not take records, when it does not. */
+  reason = "";
+  /** Durations of writes. */
+  readonly writeSeconds: Histogram = new Histogram(WRITE_SECONDS);
+  /** Records by what became of them. */
+  readonly totals = { delivered: 0, deadLettered: 0, rejected: 0, retried: 0 };
+  readonly #clock: Clock;
+  readonly #downAfterMs: number;
+  readonly #lazy: boolean;
+  #bucket: TokenBucket | null;
+  #limits: Limits;
+  #paused = false;
+  #tryingSinceMs = -1;
+  #lastState: SinkState = "opening";
+  #wakers: (() => void)[] = [];
+  #nextWaker = 0;
+  #timer: Timer | null = null;
+  #timerDueMs = 0;
+
+  /** `limits` are those of the token bucket, empty for none; `lazy` says that the sink is opened when it is first needed. */
+  constructor(options: {
+    sink: string;
+    clock: Clock;
+    limits: Limits;
+    inFlightLimit: number;
+    downAfterMs: number;
+    lazy?: boolean;
+  }) {
+    this.sink = options.sink;
+    this.#clock = options.clock;
+    this.stateSinceMs = options.clock.nowMs();
+    this.inFlightLimit = options.inFlightLimit;
+    this.#downAfterMs = options.downAfterMs;
+    this.#lazy = options.lazy ?? false;
+    this.#limits = options.limits;
+    this.#bucket = isLimited(options.limits) ? new TokenBucket(options.limits, options.clock.nowMs()) : null;
+  }
+
+  /** The limits in force. */
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** Tokens there are now; null without limit. */
+  tokens(): { records: number; bytes: number } | null {
+    return this.#bucket?.tokens(this.#clock.nowMs()) ?? null;
+  }
+
+  /** Most records that one write may have. */
+  get maxRecords(): number {
+    return this.#bucket?.maxRecords ?? Infinity;
+  }
+
+  /** Most bytes that one write may have. */
+  get maxBytes(): number {
+    return this.#bucket?.maxBytes ?? Infinity;
+  }
+
+  /** Changes the static limit while running. */
+  setLimits(limits: Limits): void {
+    this.#limits = limits;
+    if (!isLimited(limits)) this.#bucket = null;
+    else if (this.#bucket) this.#bucket.setLimits(limits, this.#clock.nowMs());
+    else this.#bucket = new TokenBucket(limits, this.#clock.nowMs());
+    this.wake();
+  }
+
+  /** Whether an operator stopped the sink. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Stops (no new write starts) or restarts the sink. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.#tryingSinceMs = -1;
+    if (!paused) this.wake();
+  }
+
+  /** `wake` is called when a write may be possible again; returns how to stop that. */
+  addWaker(wake: () => void): () => void {
+    this.#wakers.push(wake);
+    return () => {
+      this.#wakers = this.#wakers.filter((other) => other !== wake);
+    };
+  }
+
+  /** Whether a write could start now, tokens apart. Arms a timer when only time is missing. */
+  mayWrite(): boolean {
+    if (this.#paused || this.inFlight >= this.inFlightLimit) return false;
+    const now = this.#clock.nowMs();
+    if (now < this.throttleUntilMs) {
+      this.#wakeIn(this.throttleUntilMs - now);
+      return false;
+    }
+    return true;
+  }
+
+  /** Takes tokens for a write; false arms a timer for when there are enough. */
+  takeTokens(records: number, bytes: number): boolean {
+    const bucket = this.#bucket;
+    if (bucket === null) return true;
+    const now = this.#clock.nowMs();
+    // A batch that was formed under a larger limit, or one record beyond the byte burst, would wait for ever.
+    const askRecords = Math.min(records, bucket.maxRecords);
+    const askBytes = Math.min(bytes, bucket.maxBytes);
+    if (bucket.take(askRecords, askBytes, now)) return true;
+    this.#wakeIn(bucket.waitMs(askRecords, askBytes, now));
+    return false;
+  }
+
+  /** Time until the bucket would give tokens for this much, ms. */
+  tokenWaitMs(records: number, bytes: number): number {
+    const bucket = this.#bucket;
+    if (bucket === null) return 0;
+    return bucket.waitMs(
+      Math.min(records, bucket.maxRecords),
+      Math.min(bytes, bucket.maxBytes),
+      this.#clock.nowMs(),
+    );
+  }
+
+  /** A write, or an opening, begins. */
+  trying(): void {
+    if (this.#tryingSinceMs < 0) this.#tryingSinceMs = this.#clock.nowMs();
+  }
+
+  /** The sink answered: it took records, or refused them one by one. */
+  answered(): void {
+    this.lastSuccessMs = this.#clock.nowMs();
+    this.#tryingSinceMs = this.inFlight > 0 ? this.lastSuccessMs : -1;
+    this.reason = "";
+  }
+
+  /** The sink did not take what was tried. */
+  failed(reason: string): void {
+    this.reason = reason;
+  }
+
+  /** What the sink said of its load. */
+  press(pressure: Pressure): void {
+    if (pressure.kind !== "throttle") return;
+    assert(pressure.delayMs >= 0, "a throttle is a delay of 0 ms or more");
+    const until = this.#clock.nowMs() + pressure.delayMs;
+    const added = until - Math.max(this.throttleUntilMs, this.#clock.nowMs());
+    if (added <= 0) return;
+    this.throttleUntilMs = until;
+    this.throttleSeconds += added / 1000;
+  }
+
+  /** State for people and for admission. */
+  get state(): SinkState {
+    const state = this.#stateNow();
+    if (state !== this.#lastState) {
+      this.#lastState = state;
+      this.stateSinceMs = this.#clock.nowMs();
+    }
+    return state;
+  }
+
+  #stateNow(): SinkState {
+    if (this.#paused) return "paused";
+    if (this.#tryingSinceMs >= 0 && this.#clock.nowMs() - this.#tryingSinceMs >= this.#downAfterMs) {
+      return "down";
+    }
+    return this.lastSuccessMs < 0 && !this.#lazy ? "opening" : "up";
+  }
+
+  /** Lets every writer look again; the first to look changes each time, so that none is always last. */
+  wake(): void {
+    const wakers = this.#wakers;
+    if (wakers.length === 0) return;
+    const first = this.#nextWaker++ % wakers.length;
+    for (let k = 0; k < wakers.length; k++) wakers[(first + k) % wakers.length]();
+  }
+
+  /** Forgets the timer. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #wakeIn(delayMs: number): void {
+    const dueMs = this.#clock.nowMs() + delayMs;
+    if (this.#timer) {
+      if (this.#timerDueMs <= dueMs) return;
+      this.#timer.cancel();
+    }
+    this.#timerDueMs = dueMs;
+    this.#timer = this.#clock.setTimer(() => {
+      this.#timer = null;
+      this.wake();
+    }, Math.min(delayMs, 60_000));
+  }
+}
+
+function isLimited(limits: Limits): boolean {
+  return limits.recordsPerSecond !== undefined || limits.bytesPerSecond !== undefined;
+}

@@ -1,0 +1,264 @@
+/**
+ * One writer of a sink: the open adapter, its writes in flight, and the lanes that take turns at it by weight.
+ *
+ * A write that does not end is aborted after `timeoutMs` and then waited for: until it settles it may still read the
+ * segments, so they cannot be given to anyone else. Meanwhile the sink counts as down, and only its own users feel it.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Logger } from "../core/log.ts";
+import type { SinkAdapter, WriteResult } from "../sink/adapter.ts";
+import type { SegmentBatch } from "./batch.ts";
+import { FairQueue } from "./fair_queue.ts";
+import { backoffMs, type RetryPolicy } from "./retry.ts";
+import type { SinkGate } from "./sink_gate.ts";
+
+/** How a write ended for the lane: what the adapter returned, or the error of a promise that was rejected (unknown outcome). */
+export type WriteEnd =
+  | { readonly kind: "result"; readonly result: WriteResult }
+  | { readonly kind: "unknown"; readonly error: unknown };
+
+/** A lane as its writer sees it. */
+export interface WritingLane {
+  /** Bytes that it would send next, about: what the turn costs. */
+  readonly nextCost: number;
+  /** The batch that is to be written next, formed if need be; null when there is none now. The same until `begin`. */
+  next(): SegmentBatch | null;
+  /** The batch of `next()` is being written. */
+  begin(batch: SegmentBatch): void;
+  /** The write ended. */
+  end(batch: SegmentBatch, end: WriteEnd): void;
+  /** Whether `next()` would give a batch. */
+  readonly ready: boolean;
+}
+
+/** The writer. */
+export class SinkWriter {
+  /** The gate that all writers of the sink share. */
+  readonly gate: SinkGate;
+  /** Writes in flight at this writer. */
+  inFlight = 0;
+  readonly #writesInFlight: number;
+  readonly #framingBytes: number;
+  readonly #timeoutMs: number;
+  readonly #retry: RetryPolicy;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #log: Logger;
+  readonly #open: () => Promise<SinkAdapter>;
+  readonly #lanes: FairQueue<WritingLane> = new FairQueue();
+  readonly #cost = (lane: WritingLane): number => lane.nextCost;
+  readonly #removeWaker: () => void;
+  #adapter: SinkAdapter | null = null;
+  #opening: Promise<void> | null = null;
+  #openAttempt = 0;
+  #openTimer: Timer | null = null;
+  #pumping = false;
+  #pumpAgain = false;
+  #deferred = false;
+  #closed = false;
+  #idle: (() => void)[] = [];
+  readonly #aborts: Set<AbortController> = new Set();
+
+  /** `open` opens the adapter; it is called again after a failure, with backoff. */
+  constructor(options: {
+    gate: SinkGate;
+    writesInFlight: number;
+    framingBytes: number;
+    timeoutMs: number;
+    retry: RetryPolicy;
+    clock: Clock;
+    random: () => number;
+    log: Logger;
+    open: () => Promise<SinkAdapter>;
+  }) {
+    this.gate = options.gate;
+    this.#writesInFlight = options.writesInFlight;
+    this.#framingBytes = options.framingBytes;
+    this.#timeoutMs = options.timeoutMs;
+    this.#retry = options.retry;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#log = options.log;
+    this.#open = options.open;
+    this.#removeWaker = this.gate.addWaker(() => this.pump());
+  }
+
+  /** Whether the adapter is open. */
+  get isOpen(): boolean {
+    return this.#adapter !== null;
+  }
+
+  /** Adds a lane; its share of the sink is `weight` against those of the others. */
+  addLane(lane: WritingLane, weight: number): void {
+    this.#lanes.add(lane, weight);
+  }
+
+  /** Forgets a lane. */
+  removeLane(lane: WritingLane): void {
+    this.#lanes.remove(lane);
+  }
+
+  /** The lane may have something to write. Looked at when this turn of the event loop has handed over what it had. */
+  wake(lane: WritingLane): void {
+    this.#lanes.activate(lane);
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.#clock.defer(() => {
+      this.#deferred = false;
+      this.pump();
+    });
+  }
+
+  /** Opens the adapter if it is not, and keeps trying. Resolves after the first try. */
+  openNow(): Promise<void> {
+    if (this.#adapter || this.#closed) return Promise.resolve();
+    return this.#opening ??= this.#tryOpen();
+  }
+
+  /** Starts every write that may start now. */
+  pump(): void {
+    if (this.#pumping) {
+      this.#pumpAgain = true;
+      return;
+    }
+    this.#pumping = true;
+    try {
+      do {
+        this.#pumpAgain = false;
+        while (this.#startOne());
+      } while (this.#pumpAgain);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Asks the adapter whether the sink can be reached. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (!this.#adapter) throw new Error(this.gate.reason || "the sink is not open yet");
+    await this.#adapter.check(signal);
+  }
+
+  /**
+   * Aborts the writes in flight, whose records were given up, waits until they have settled or `signal` is aborted, and
+   * closes the adapter. No lane may be woken any more.
+   */
+  async close(signal: AbortSignal): Promise<void> {
+    this.#closed = true;
+    this.#openTimer?.cancel();
+    this.#removeWaker();
+    for (const abort of this.#aborts) abort.abort(new Error("the gateway stops"));
+    if (this.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle.push(resolve);
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    await this.#opening;
+    const adapter = this.#adapter;
+    this.#adapter = null;
+    await adapter?.close(signal);
+  }
+
+  #startOne(): boolean {
+    if (this.inFlight >= this.#writesInFlight) return false;
+    const lane = this.#lanes.peek(this.#cost);
+    if (lane === null) return false;
+    if (!lane.ready) {
+      this.#lanes.deactivate(lane);
+      return true;
+    }
+    if (!this.#adapter) {
+      void this.openNow();
+      return false;
+    }
+    if (!this.gate.mayWrite()) return false;
+    const batch = lane.next();
+    if (batch === null) {
+      this.#lanes.deactivate(lane);
+      return true;
+    }
+    const bytes = batch.bytes + batch.count * this.#framingBytes;
+    if (!this.gate.takeTokens(batch.count, bytes)) return false;
+    this.#lanes.commit(Math.max(1, batch.bytes));
+    lane.begin(batch);
+    if (!lane.ready) this.#lanes.deactivate(lane);
+    this.#write(lane, batch);
+    return true;
+  }
+
+  #write(lane: WritingLane, batch: SegmentBatch): void {
+    this.inFlight++;
+    this.gate.inFlight++;
+    this.gate.trying();
+    const startMs = this.#clock.nowMs();
+    const abort = new AbortController();
+    let returned: WriteResult | Promise<WriteResult>;
+    try {
+      returned = this.#adapter!.write(batch, abort.signal);
+    } catch (error) {
+      this.#ended(lane, batch, startMs, { kind: "unknown", error });
+      return;
+    }
+    if (!(returned instanceof Promise)) {
+      this.#ended(lane, batch, startMs, { kind: "result", result: returned });
+      return;
+    }
+    this.#aborts.add(abort);
+    const timer = this.#clock.setTimer(() => {
+      const error = new Error(`the sink did not answer within timeoutMs ${this.#timeoutMs}`);
+      this.gate.failed(error.message);
+      abort.abort(error);
+    }, this.#timeoutMs);
+    const ended = (end: WriteEnd): void => {
+      timer.cancel();
+      this.#aborts.delete(abort);
+      this.#ended(lane, batch, startMs, end);
+    };
+    returned.then(
+      (result) => ended({ kind: "result", result }),
+      (error) => ended({ kind: "unknown", error }),
+    );
+  }
+
+  #ended(lane: WritingLane, batch: SegmentBatch, startMs: number, end: WriteEnd): void {
+    this.inFlight--;
+    this.gate.inFlight--;
+    this.gate.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
+    if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
+    lane.end(batch, end);
+    if (this.inFlight === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
+    if (this.#closed) return;
+    this.gate.wake();
+  }
+
+  async #tryOpen(): Promise<void> {
+    this.gate.trying();
+    try {
+      const adapter = await this.#open();
+      if (this.#closed) {
+        await adapter.close(AbortSignal.abort());
+        return;
+      }
+      this.#adapter = adapter;
+      this.#openAttempt = 0;
+      this.gate.answered();
+      this.#clock.defer(() => this.pump());
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.gate.failed(reason);
+      const waitMs = backoffMs(this.#retry, ++this.#openAttempt, this.#random);
+      this.#log.warn("cannot open sink, will try again", {
+        sink: this.gate.sink,
+        reason,
+        retryInMs: Math.round(waitMs),
+      });
+      if (this.#closed) return;
+      this.#openTimer = this.#clock.setTimer(() => void this.openNow(), waitMs);
+    } finally {
+      this.#opening = null;
+    }
+  }
+}
