@@ -1,0 +1,146 @@
+/**
+ * The file that is appended to: whole batches or nothing of them. Its length up to the last good batch is known; when
+ * a write fails (ENOSPC, EIO) or is given up, the file is cut back to it before the next one, so a retry doubles no
+ * half lines. A failed flush is treated alike: Linux marks the pages clean all the same, and only writing them anew
+ * brings them to the disk.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { assert } from "../../src/core/assert.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import type { Logger } from "../../src/core/log.ts";
+import { type AppendFile, identityAt, type OpenAppendFile, syncFolder } from "./append_file.ts";
+import type { Framing } from "./framing.ts";
+import { wholeBytes } from "./repair.ts";
+import { rotatedPath } from "./rotation.ts";
+
+/** How often the path is looked up: whoever moves or deletes the file (logrotate) gets a new one after that. */
+const LOOK_MS = 1000;
+
+/** What a log is made of. */
+export interface LogFileOptions {
+  /** Where; the folder exists. */
+  readonly path: string;
+  /** How the end of the last whole record is found. */
+  readonly framing: Framing;
+  /** Whether what was appended is on the disk. */
+  readonly fsync: boolean;
+  /** Opens files. */
+  readonly open: OpenAppendFile;
+  /** Time. */
+  readonly clock: Clock;
+  /** Where repairs are told. */
+  readonly log: Logger;
+}
+
+/** A log. One call at a time. */
+export class LogFile {
+  readonly #options: LogFileOptions;
+  #file: AppendFile | null = null;
+  #dev = 0;
+  #ino = 0;
+  #size = 0;
+  #bornMs = 0;
+  #torn = false;
+  #lookMs = 0;
+
+  /** Opens nothing yet. */
+  constructor(options: LogFileOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of whole batches. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How long ago the file got its first byte; 0 while it has none. */
+  get ageMs(): number {
+    return this.#size === 0 ? 0 : Math.max(0, this.#options.clock.wallMs() - this.#bornMs);
+  }
+
+  /** Makes the file ready for a batch: open, at the path, and without half a batch at its end. */
+  async ready(): Promise<void> {
+    if (this.#file !== null && this.#torn) await this.#rollBack(this.#file);
+    if (this.#file !== null && this.#options.clock.nowMs() >= this.#lookMs) await this.#look();
+    if (this.#file === null) await this.#open();
+  }
+
+  /** Appends one encoded batch. When it rejects, or `signal` was aborted meanwhile, the file is as if it had not been called. */
+  async append(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const file = this.#opened();
+    this.#torn = true;
+    await file.append(bytes);
+    signal.throwIfAborted();
+    if (this.#size === 0) this.#bornMs = this.#options.clock.wallMs();
+    this.#size += bytes.length;
+    this.#torn = false;
+  }
+
+  /** Gives the file another name, which it returns; `ready` opens a new one. */
+  async rotate(): Promise<string> {
+    const { path, clock } = this.#options;
+    if (!this.#options.fsync) await this.#opened().sync();
+    await this.close();
+    const rotated = await rotatedPath(path, clock.wallMs());
+    await Deno.rename(path, rotated);
+    await syncFolder(dirname(path));
+    return rotated;
+  }
+
+  /** Lets go of the file. Harmless when nothing is open. */
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
+  }
+
+  #opened(): AppendFile {
+    assert(this.#file !== null, "a log is made ready before it is used");
+    return this.#file;
+  }
+
+  /** Cuts off what a failed append left. Someone else may have cut more (logrotate's copytruncate). */
+  async #rollBack(file: AppendFile): Promise<void> {
+    const { size } = await file.identity();
+    if (size > this.#size) await file.truncate(this.#size);
+    else this.#size = size;
+    this.#torn = false;
+  }
+
+  /** A file that was moved away is let go; one that was cut has a new length. */
+  async #look(): Promise<void> {
+    const there = await identityAt(this.#options.path);
+    if (there === null || there.dev !== this.#dev || there.ino !== this.#ino) await this.close();
+    else if (there.size < this.#size) this.#size = there.size;
+    this.#lookMs = this.#options.clock.nowMs() + LOOK_MS;
+  }
+
+  async #open(): Promise<void> {
+    const { path, framing, fsync, open, clock, log } = this.#options;
+    const before = await identityAt(path);
+    const whole = before === null ? 0 : await wholeBytes(path, framing);
+    const file = await open(path, fsync);
+    try {
+      if (before === null) await syncFolder(dirname(path));
+      else if (whole < before.size) {
+        await file.truncate(whole);
+        await file.sync();
+        const removedBytes = before.size - whole;
+        log.warn("cut off a torn record at the end of the file; it was never acked", { path, removedBytes });
+      }
+      const { dev, ino, bornMs } = await file.identity();
+      this.#dev = dev;
+      this.#ino = ino;
+      this.#bornMs = bornMs;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.#size = whole;
+    this.#torn = false;
+    this.#lookMs = clock.nowMs() + LOOK_MS;
+    this.#file = file;
+  }
+}
