@@ -1,0 +1,125 @@
+/**
+ * The sections that describe the process itself: `gateway`, `listen`, `admin`, `buffers`. Each schema stands above
+ * the type that it feeds; its descriptions are the README's.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { between, spanMs, text, whole, yielding } from "./fields.ts";
+
+/** Schema of `gateway`. */
+export const gatewaySchema = z.strictObject({
+  id: text().optional().describe(
+    "Name of this gateway in record ids, metrics and logs; the host's name when not set",
+  ),
+  dataDir: text().default("./data").describe(
+    "Folder for what must outlive the process; made when it is missing",
+  ),
+  drainMs: spanMs().default(30_000).describe("How long a stop may take to deliver what is in memory"),
+});
+
+/** The gateway as a whole. */
+export interface GatewayConfig {
+  /** Name of this gateway in record ids, metrics and logs. */
+  readonly id: string;
+  /** Folder, relative to the working directory of the process. */
+  readonly dataDir: string;
+  /** Deadline of a stop, ms. */
+  readonly drainMs: number;
+}
+
+/** Schema of `listen`. */
+export const listenSchema = z.strictObject({
+  hostname: text().default("127.0.0.1").describe(
+    "Address of the data port; 0.0.0.0 for all of IPv4, :: for all",
+  ),
+  port: whole(0, 65_535).default(8080).describe("Data port; 0 takes any free one"),
+  headersTimeoutMs: yielding(spanMs(), 10_000, "A client must have sent its request headers by then"),
+  requestTimeoutMs: spanMs().default(300_000).describe("A client must have sent its whole request by then"),
+  maxConnections: whole(1, 1_000_000).default(10_000).describe(
+    "Connections at once; further ones are closed",
+  ),
+}).transform((listen) => ({
+  ...listen,
+  headersTimeoutMs: listen.headersTimeoutMs ?? Math.min(10_000, listen.requestTimeoutMs),
+})).refine(
+  // `node:http` refuses to start with such a pair.
+  (listen) => listen.headersTimeoutMs <= listen.requestTimeoutMs,
+  between<ListenConfig>(({ headersTimeoutMs, requestTimeoutMs }) =>
+    `headersTimeoutMs (${headersTimeoutMs}) must not be longer than requestTimeoutMs (${requestTimeoutMs})`
+  ),
+);
+
+/** The data port. */
+export interface ListenConfig {
+  /** Address to bind. */
+  readonly hostname: string;
+  /** Port to bind; 0 for any. */
+  readonly port: number;
+  /** Deadline of the request headers, ms. */
+  readonly headersTimeoutMs: number;
+  /** Deadline of the whole request, ms. */
+  readonly requestTimeoutMs: number;
+  /** Connections at once. */
+  readonly maxConnections: number;
+}
+
+/** Schema of `admin`. */
+export const adminSchema = z.strictObject({
+  hostname: text().default("127.0.0.1").describe("Address of the admin port"),
+  port: whole(0, 65_535).default(8081).describe("Admin port; 0 takes any free one"),
+  token: text().optional().describe("Bearer token that changing calls need"),
+});
+
+/** The admin port. */
+export interface AdminConfig {
+  /** Address to bind. */
+  readonly hostname: string;
+  /** Port to bind; 0 for any. */
+  readonly port: number;
+  /** Bearer token of changing calls, or null for none. */
+  readonly token: string | null;
+}
+
+/** The pool is one block; larger ones are not tried. */
+const MAX_POOL_BYTES = 17_179_869_184;
+
+const SEGMENT_RULE = "must be a power of two from 4096 to 1048576";
+
+/** Schema of `buffers`. */
+export const buffersSchema = z.strictObject({
+  segmentBytes: whole(4096, 1_048_576).refine((bytes) => (bytes & (bytes - 1)) === 0, { error: SEGMENT_RULE })
+    .default(32_768)
+    .describe("Bytes of one segment, a power of two from 4096 to 1048576"),
+  segments: whole(1, 4_194_304).default(2048)
+    .describe("Segments of the network buffer pool; memory is touched only when used"),
+  exclusivePerLane: whole(0, 65_536).default(2).describe("Credits that a lane always has"),
+  floatingPerLane: whole(0, 65_536).default(8)
+    .describe(
+      "More credits by backlog; raised so that one batch times its writes in flight, and the largest record, fit",
+    ),
+  maxPerLane: whole(1, 1_048_576).default(64)
+    .describe("Queue limit of a lane in buffers; raised to twice its credits where needed"),
+  decoderBytes: whole(65_536).default(33_554_432).describe("Windows of body decoders, all together"),
+}).refine(
+  (buffers) => buffers.segments * buffers.segmentBytes <= MAX_POOL_BYTES,
+  between<BuffersConfig>(({ segments, segmentBytes }) =>
+    `segments (${segments}) times segmentBytes (${segmentBytes}) must be at most ${MAX_POOL_BYTES} (16 GiB)`
+  ),
+);
+
+/** The network buffer pool and what lanes take of it. */
+export interface BuffersConfig {
+  /** Bytes of one segment, a power of two. */
+  readonly segmentBytes: number;
+  /** Segments of the pool. */
+  readonly segments: number;
+  /** Credits that a lane always has. */
+  readonly exclusivePerLane: number;
+  /** Credits that a lane may have by backlog, before they are raised. */
+  readonly floatingPerLane: number;
+  /** Queue limit of a lane in buffers, before it is raised. */
+  readonly maxPerLane: number;
+  /** Bytes of all decoder windows together. */
+  readonly decoderBytes: number;
+}

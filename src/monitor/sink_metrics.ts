@@ -1,0 +1,77 @@
+/** Metrics of sinks, over all their streams and writers. @module */
+import { emitTokens, type Family, perSink } from "./metric_family.ts";
+import type { SinkState } from "./view.ts";
+
+const STATES: readonly SinkState[] = ["opening", "up", "down", "paused"];
+
+/** In the order of the page. */
+export const sinkMetrics: readonly Family[] = [
+  {
+    name: "weir_sink_state",
+    help: "1 for the state that the sink is in, else 0.",
+    type: "gauge",
+    collect({ gateway }, emit) {
+      for (const sink of gateway.sinks) {
+        for (const state of STATES) emit({ sink: sink.name, state }, Number(state === sink.state));
+      }
+    },
+  },
+  {
+    name: "weir_sink_records_total",
+    help: "Records by sink and end: delivered, dead_lettered, or shed at admission.",
+    type: "counter",
+    collect({ gateway }, emit) {
+      for (const sink of gateway.sinks) {
+        emit({ sink: sink.name, outcome: "delivered" }, sink.deliveredRecords);
+        emit({ sink: sink.name, outcome: "dead_lettered" }, sink.deadLetteredRecords);
+        emit({ sink: sink.name, outcome: "shed" }, sink.shedRecords);
+      }
+    },
+  },
+  perSink(
+    "weir_sink_rejected_records_total",
+    "counter",
+    "Records that the sink refused for good.",
+    (sink) => sink.rejectedRecords,
+  ),
+  perSink(
+    "weir_sink_retried_records_total",
+    "counter",
+    "Attempts beyond the first, counted per record.",
+    (sink) => sink.retriedRecords,
+  ),
+  perSink(
+    "weir_sink_inflight_batches",
+    "gauge",
+    "Batches that are being written.",
+    (sink) => sink.inFlightBatches,
+  ),
+  perSink(
+    "weir_sink_inflight_limit_batches",
+    "gauge",
+    "Batches that may be written at a time; absent where the controller bounds the source.",
+    (sink) => sink.inFlightLimit,
+  ),
+  {
+    name: "weir_sink_limit_tokens",
+    help: "Tokens left of the sink's static limit, by unit.",
+    type: "gauge",
+    collect({ gateway }, emit) {
+      for (const sink of gateway.sinks) emitTokens({ sink: sink.name }, sink.tokens, emit);
+    },
+  },
+  perSink(
+    "weir_sink_throttle_seconds_total",
+    "counter",
+    "Time in which no write was started as the sink had asked for a pause.",
+    (sink) => sink.throttleSecondsTotal,
+  ),
+  {
+    name: "weir_sink_write_seconds",
+    help: "Time from the start of a write to its answer, per batch.",
+    type: "histogram",
+    collect({ gateway }, emit) {
+      for (const sink of gateway.sinks) emit({ sink: sink.name }, sink.writeSeconds);
+    },
+  },
+];
