@@ -1,0 +1,303 @@
+/**
+ * Admission decides who gets a segment of a stream, and what the others are told.
+ *
+ * The rule is age. A body that finds no segment waits its turn; when one is needed and none is free, the *youngest*
+ * body that has not arrived whole gives back what it holds and is refused, so the oldest always finishes and there is
+ * always progress. Everything here is synchronous: up to 84 MB of socket data come between two microtasks, so a
+ * decision by promise would come after the memory is gone.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Segment } from "../buffer/segment.ts";
+import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
+import type { ResultPartition } from "../partition/result_partition.ts";
+import { ReturnPromises } from "./return_promises.ts";
+
+/** Part of a quota's wait that may be added, so that its clients do not come back together. */
+const QUOTA_JITTER = 0.2;
+
+/** Time in which the rate for bookings follows the drain's, to two thirds, ms. */
+const STEADY_MS = 3_000;
+
+/** A body as admission sees it. */
+export interface AdmittedBody {
+  /** Order of arrival at the gateway; lower is older. */
+  readonly age: number;
+  /** Whether it comes back at a time that it was told. */
+  readonly promised: boolean;
+  /** Bytes that it wants to bring, as far as is known. */
+  readonly expectedBytes: number;
+  /** Segments that it would give back. */
+  readonly heldSegments: number;
+  /** Gives everything back that is not accepted and answers 429: an older body needs it. */
+  evict(): void;
+  /** There may be a segment now. True when the body no longer waits. */
+  retry(): boolean;
+  /** The wait is over: answer 429. */
+  expire(): void;
+}
+
+/** How the part that binds drains, for `Retry-After`. */
+export interface Drain {
+  /** Bytes per second that leave the stream through its slowest lane. */
+  readonly bytesPerSecond: number;
+  /** How long nothing has left, ms. */
+  readonly stalledMs: number;
+  /** What the sink itself asked for, ms. */
+  readonly hintMs: number;
+}
+
+interface Waiting {
+  readonly body: AdmittedBody;
+  readonly timer: Timer;
+}
+
+/** Admission to one stream. */
+export class Admission {
+  /** The stream's partition. */
+  readonly partition: ResultPartition;
+  /** Refusals of any kind that carried `Retry-After`. */
+  refused = 0;
+  /** Bodies that had to give back what they held. */
+  gaveBack = 0;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #maxWaiters: number;
+  readonly #maxWaitMs: number;
+  readonly #drain: () => Drain;
+  readonly #promises: ReturnPromises;
+  readonly #quota: TokenBucket | null;
+  /** Oldest first. */
+  #waiting: Waiting[] = [];
+  /** Bodies that hold segments of their own. */
+  readonly #open: Set<AdmittedBody> = new Set();
+  #steadyBytesPerSecond = 0;
+  #steadyAtMs = 0;
+  #serving = false;
+  #serveAgain = false;
+
+  /** `drain` tells how the slowest lane does; `quota` is the stream's ingress limit. */
+  constructor(options: {
+    partition: ResultPartition;
+    clock: Clock;
+    random: () => number;
+    maxWaiters: number;
+    maxWaitMs: number;
+    quota: Limits | null;
+    drain: () => Drain;
+  }) {
+    this.partition = options.partition;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#maxWaiters = options.maxWaiters;
+    this.#maxWaitMs = options.maxWaitMs;
+    this.#drain = options.drain;
+    this.#promises = new ReturnPromises(options.random);
+    this.#quota = options.quota ? new TokenBucket(options.quota, options.clock.nowMs()) : null;
+  }
+
+  /** Bodies that wait for a segment. */
+  get waiters(): number {
+    return this.#waiting.length;
+  }
+
+  /** Bodies that are arriving and hold segments. */
+  get openBodies(): number {
+    return this.#open.size;
+  }
+
+  /** The stream's quota, or null. */
+  get quota(): TokenBucket | null {
+    return this.#quota;
+  }
+
+  /** Whether `body` may take from the pool now: nobody older waits, no lane that blocks is full, and what is free is not promised to others. */
+  mayTake(body: Pick<AdmittedBody, "age" | "promised">): boolean {
+    const first = this.#waiting[0];
+    return (first === undefined || first.body.age >= body.age) && this.partition.pool.isAvailable &&
+      (body.promised || !this.#isPromised());
+  }
+
+  /**
+   * A segment for a body that is arriving, or null: then it must wait. `inRecord` allows the overdraft, so that a record
+   * that was begun can be ended.
+   */
+  take(body: AdmittedBody, inRecord: boolean): Segment | null {
+    const first = this.#waiting[0];
+    if (first !== undefined && first.body.age < body.age) return null;
+    if (!body.promised && body.heldSegments === 0 && this.#isPromised()) return null;
+    const pool = this.partition.pool;
+    if (!inRecord && !pool.isAvailable) {
+      // Unavailable with an idle segment: a lane is full. Giving back would free memory that may not be used.
+      return pool.idleSegments > 0 ? null : this.#takeFromYounger(body);
+    }
+    return pool.tryRequest(inRecord) ?? this.#takeFromYounger(body);
+  }
+
+  /** One who was told to come back is here. */
+  promiseKept(bytes: number): void {
+    this.#promises.kept(bytes, this.#clock.nowMs());
+  }
+
+  /** Whether what is free is needed for those who are about to come back as they were told; at most half is kept for them. */
+  #isPromised(): boolean {
+    const dueBytes = this.#promises.dueBytes(this.#clock.nowMs());
+    if (dueBytes === 0) return false;
+    const { pool } = this.partition;
+    return this.partition.roomSegments() * pool.segmentBytes <=
+      Math.min(dueBytes, pool.size * pool.segmentBytes / 2);
+  }
+
+  /** The body holds segments from now on. */
+  opened(body: AdmittedBody): void {
+    this.#open.add(body);
+  }
+
+  /** The body holds none any more. */
+  closed(body: AdmittedBody): void {
+    this.#open.delete(body);
+    this.#leave(body);
+    this.serve();
+  }
+
+  /** Lets `body` wait for at most `maxMs`. False when too many wait: answer 429 now. */
+  wait(body: AdmittedBody, maxMs: number): boolean {
+    if (this.#waiting.some((waiting) => waiting.body === body)) return true;
+    if (this.#waiting.length >= this.#maxWaiters) return false;
+    const timer = this.#clock.setTimer(() => {
+      this.#leave(body);
+      body.expire();
+      this.serve();
+    }, maxMs);
+    let at = this.#waiting.length;
+    while (at > 0 && this.#waiting[at - 1].body.age > body.age) at--;
+    this.#waiting.splice(at, 0, { body, timer });
+    return true;
+  }
+
+  /** Whether another body could wait. */
+  get waitingRoom(): boolean {
+    return this.#waiting.length < this.#maxWaiters;
+  }
+
+  /** Segments may have come home: those who wait are served, oldest first. */
+  serve(): void {
+    if (this.#serving) {
+      this.#serveAgain = true;
+      return;
+    }
+    this.#serving = true;
+    try {
+      do {
+        this.#serveAgain = false;
+        for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+          if (!this.partition.pool.isAvailable || !first.body.retry()) break;
+          this.#leave(first.body);
+        }
+      } while (this.#serveAgain);
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  /** Refuses everyone who waits and everyone who holds: the stream goes. */
+  close(): void {
+    for (const { body } of [...this.#waiting]) {
+      this.#leave(body);
+      body.expire();
+    }
+    for (const body of [...this.#open]) body.evict();
+  }
+
+  /** Seconds for `Retry-After` of a request of `bytes` bytes that found no room. */
+  retryAfterSeconds(bytes: number): number {
+    this.refused++;
+    const { stalledMs, hintMs } = this.#drain();
+    const bytesPerSecond = this.#steadyRate();
+    let aheadBytes = 0;
+    for (const { body } of this.#waiting) aheadBytes += body.expectedBytes;
+    // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.
+    aheadBytes = Math.min(aheadBytes, bytesPerSecond * this.#maxWaitMs / 1000);
+    const refusal = { needBytes: Math.max(1, bytes), bytesPerSecond, stalledMs, hintMs, aheadBytes };
+    return this.#promises.book(refusal, this.#clock.nowMs());
+  }
+
+  /** Seconds for `Retry-After` of a request that the quota refused. */
+  quotaRetryAfterSeconds(records: number, bytes: number): number {
+    this.refused++;
+    const quota = this.#quota;
+    assert(quota !== null, "only a stream with a quota refuses by quota");
+    const now = this.#clock.nowMs();
+    const askRecords = Math.min(Math.max(1, records), quota.maxRecords);
+    const askBytes = Math.min(Math.max(1, bytes), quota.maxBytes);
+    const waitMs = quota.waitMs(askRecords, askBytes, now) * (1 + QUOTA_JITTER * this.#random());
+    return Math.min(60, Math.max(1, Math.ceil(waitMs / 1000)));
+  }
+
+  /** Whether the quota would take one more record now. */
+  quotaIsOpen(): boolean {
+    const quota = this.#quota;
+    return quota === null || quota.waitMs(1, 1, this.#clock.nowMs()) === 0;
+  }
+
+  /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), for a stream with a quota. */
+  rateLimitHeaders(): readonly string[] {
+    const quota = this.#quota;
+    if (quota === null) return [];
+    const tokens = quota.tokens(this.#clock.nowMs());
+    const policies: string[] = [];
+    const limits: string[] = [];
+    for (
+      const [name, unit, max, left, rate] of [
+        ["records", "requests", quota.maxRecords, tokens.records, quota.limits.recordsPerSecond],
+        ["bytes", "content-bytes", quota.maxBytes, tokens.bytes, quota.limits.bytesPerSecond],
+      ] as const
+    ) {
+      if (rate === undefined) continue;
+      const windowSeconds = Math.max(1, Math.ceil(max / rate));
+      policies.push(`"${name}";q=${Math.floor(max)};w=${windowSeconds};qu="${unit}"`);
+      limits.push(
+        `"${name}";r=${Math.max(0, Math.floor(left))};t=${Math.max(0, Math.ceil((max - left) / rate))}`,
+      );
+    }
+    return ["RateLimit-Policy", policies.join(", "), "RateLimit", limits.join(", ")];
+  }
+
+  /** The drain's rate without its short dips: a booking half a minute ahead must not double for a pause of the collector. */
+  #steadyRate(): number {
+    const now = this.#clock.nowMs();
+    const rate = this.#drain().bytesPerSecond;
+    const weight = this.#steadyBytesPerSecond === 0 ? 1 : 1 - Math.exp((this.#steadyAtMs - now) / STEADY_MS);
+    this.#steadyBytesPerSecond += (rate - this.#steadyBytesPerSecond) * weight;
+    this.#steadyAtMs = now;
+    return this.#steadyBytesPerSecond;
+  }
+
+  #takeFromYounger(body: AdmittedBody): Segment | null {
+    let youngest: AdmittedBody | null = null;
+    for (const other of this.#open) {
+      if (other.age > body.age && other.heldSegments > 0 && (youngest === null || other.age > youngest.age)) {
+        youngest = other;
+      }
+    }
+    if (youngest === null) return null;
+    this.gaveBack++;
+    // What comes free is for the one that asked; the others are looked at afterwards.
+    const serving = this.#serving;
+    this.#serving = true;
+    youngest.evict();
+    const segment = this.partition.pool.tryRequest(true);
+    this.#serving = serving;
+    if (!serving) this.#clock.defer(() => this.serve());
+    return segment;
+  }
+
+  #leave(body: AdmittedBody): void {
+    const at = this.#waiting.findIndex((waiting) => waiting.body === body);
+    if (at < 0) return;
+    this.#waiting[at].timer.cancel();
+    this.#waiting.splice(at, 1);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What a client is told: the result object, and problems after RFC 9457.
+ *
+ * @module
+ */
+import type { RejectedRecord } from "./framer.ts";
+
+/** What happened to a request's records. */
+export interface Tally {
+  /** Records taken, dead-lettered ones included. */
+  accepted: number;
+  /** Index of the first record not consumed. */
+  next: number;
+  /** Records refused by validation. */
+  rejectedCount: number;
+  /** The first 100 of them. */
+  rejected: readonly RejectedRecord[];
+  /** Of the accepted, those in a dead letter. */
+  deadLettered: number;
+  /** Records that a full sink was left out of, by sink. */
+  shed: Readonly<Record<string, number>> | null;
+}
+
+/** A whole answer. */
+export interface Reply {
+  /** HTTP status. */
+  readonly status: number;
+  /** Headers beside Content-Length, name and value in turn. */
+  readonly headers: readonly string[];
+  /** JSON text. */
+  readonly body: string;
+}
+
+/** Kinds of problem; each is the end of its `type` URI. */
+export type ProblemKind =
+  | "draining"
+  | "not-found"
+  | "method-not-allowed"
+  | "unsupported-media-type"
+  | "not-implemented"
+  | "body-too-large"
+  | "record-too-large"
+  | "batch-too-large"
+  | "headers-too-large"
+  | "sink-down"
+  | "quota-exceeded"
+  | "no-buffers"
+  | "bad-request"
+  | "not-delivered-in-time"
+  | "stopped";
+
+const JSON_HEADERS: readonly string[] = ["Content-Type", "application/json"];
+const PROBLEM_TYPE = "application/problem+json";
+
+const TITLES: Readonly<Record<ProblemKind, string>> = {
+  "draining": "The gateway is draining",
+  "not-found": "No such stream",
+  "method-not-allowed": "Method not allowed",
+  "unsupported-media-type": "Type or encoding not known",
+  "not-implemented": "Not implemented",
+  "body-too-large": "The body is too large",
+  "record-too-large": "A record is too large",
+  "batch-too-large": "The body can never fit at once",
+  "headers-too-large": "What the records share is too large",
+  "sink-down": "A sink is down",
+  "quota-exceeded": "The stream's quota is used up",
+  "no-buffers": "The stream's buffers are full",
+  "bad-request": "Nothing acceptable",
+  "not-delivered-in-time": "No outcome in time",
+  "stopped": "The gateway stopped",
+};
+
+/** The result object as JSON. */
+export function resultBody(tally: Tally): string {
+  if (tally.rejectedCount === 0 && tally.deadLettered === 0 && tally.shed === null) {
+    return `{"accepted":${tally.accepted},"next":${tally.next},"rejectedCount":0,"rejected":[]}`;
+  }
+  return JSON.stringify(resultOf(tally));
+}
+
+/** The answer to a request whose records were taken. */
+export function resultReply(status: 200 | 202, tally: Tally): Reply {
+  return { status, headers: JSON_HEADERS, body: resultBody(tally) };
+}
+
+/** The answer to a request that was refused, wholly or from `next` on. */
+export function problemReply(
+  kind: ProblemKind,
+  status: number,
+  detail: string,
+  tally: Tally | null,
+  headers: readonly string[] = [],
+  members: Readonly<Record<string, unknown>> = {},
+): Reply {
+  const body = {
+    type: `urn:weir:problem:${kind}`,
+    title: TITLES[kind],
+    status,
+    detail,
+    accepted: tally?.accepted ?? 0,
+    next: tally?.next ?? 0,
+    ...(tally && (tally.rejectedCount > 0 || tally.deadLettered > 0 || tally.shed) ? resultOf(tally) : {}),
+    ...members,
+  };
+  return {
+    status,
+    headers: ["Content-Type", PROBLEM_TYPE, ...headers],
+    body: JSON.stringify(body),
+  };
+}
+
+function resultOf(tally: Tally): Record<string, unknown> {
+  return {
+    accepted: tally.accepted,
+    next: tally.next,
+    rejectedCount: tally.rejectedCount,
+    rejected: tally.rejected,
+    ...(tally.deadLettered > 0 ? { deadLettered: tally.deadLettered } : {}),
+    ...(tally.shed ? { shed: tally.shed } : {}),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * The command as a process: signals, exit codes, the last log line.
+ *
+ * @module
+ */
+import { builtInSinks } from "../adapters/mod.ts";
+import { main } from "./cli.ts";
+import type { Config } from "./config.ts";
+import type { Logger } from "./core/log.ts";
+import { Gateway } from "./gateway.ts";
+import { createLogger } from "./monitor/logger.ts";
+
+/** Stopped with acknowledged records that no sink has. */
+const EXIT_LOST = 3;
+const EXIT_FAILED = 1;
+
+/** Runs the command of this process and exits with its code. */
+export async function runAsProgram(): Promise<void> {
+  const encoder = new TextEncoder();
+  const code = await main(Deno.args, {
+    stdout: (text) => writeAll(Deno.stdout, encoder.encode(text)),
+    stderr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    env: (name) => Deno.env.get(name),
+    readTextFile: (path) => Deno.readTextFile(path),
+    loadModule: (url) => import(url),
+    sinks: builtInSinks,
+    run: (config) => runGateway(config, createLogger({ level: "info" })),
+  });
+  Deno.exit(code);
+}
+
+/** Runs a gateway until a signal ends it; resolves to the exit code. */
+async function runGateway(config: Config, log: Logger): Promise<number> {
+  const gateway = new Gateway(config, { log });
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const abort = new AbortController();
+  let signals = 0;
+  const onSignal = () => {
+    if (++signals === 1) resolve();
+    else abort.abort();
+  };
+  const onHangUp = () =>
+    log.warn("SIGHUP does nothing: this version cannot reload its config; restart to change it");
+  // Before the start, which may take a while: without a listener a signal ends the process where it is.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  Deno.addSignalListener("SIGHUP", onHangUp);
+  try {
+    await gateway.start();
+  } catch (error) {
+    log.error("cannot start", { reason: error instanceof Error ? error.message : String(error) });
+    return EXIT_FAILED;
+  }
+  log.info("gateway is ready", {
+    id: config.gateway.id,
+    listen: `http://${config.listen.hostname}:${gateway.port}`,
+    admin: `http://${config.admin.hostname}:${gateway.adminPort}`,
+    streams: [...config.streams.keys()],
+    segments: gateway.plan.segments,
+    guaranteedSegments: gateway.plan.totalGuaranteed,
+  });
+
+  await asked;
+  log.info("draining", { drainMs: config.gateway.drainMs });
+  const report = await gateway.stop(abort.signal);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
+  Deno.removeSignalListener("SIGHUP", onHangUp);
+  if (report.lostRecords > 0) {
+    log.error("stopped with acknowledged records that no sink has", { lostRecords: report.lostRecords });
+    return EXIT_LOST;
+  }
+  log.info("stopped", { lostRecords: 0 });
+  return report.failures.length > 0 ? EXIT_FAILED : 0;
+}
+
+/** Without a promise, because what is written here may be followed by the exit. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,343 @@
+/**
+ * One stream of the gateway, from its door to its lanes: pool, partition, channel, lanes, admission, in the order in
+ * which a record meets them.
+ *
+ * @module
+ */
+import { Admission, type Drain } from "./admission/admission.ts";
+import type { LocalBufferPool } from "./buffer/local_buffer_pool.ts";
+import type { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
+import { joinLocal } from "./channel/local_transport.ts";
+import { PermitPool } from "./channel/permit_pool.ts";
+import type { LanePlan, StreamConfig, StreamPlan } from "./config.ts";
+import type { DecoderBudget } from "./ingress/decoder.ts";
+import { StreamDoor } from "./ingress/stream_door.ts";
+import type { DeadLetter } from "./lane/dead_letter.ts";
+import { Lane } from "./lane/lane.ts";
+import { toLimits } from "./limits_of.ts";
+import { TaskState, TaskTime } from "./monitor/task_time.ts";
+import { PartitionLane, ResultPartition, type StreamBuffer } from "./partition/result_partition.ts";
+import { Subpartition } from "./partition/subpartition.ts";
+import type { SinkUnit, Surroundings } from "./sink_unit.ts";
+
+/** Segments that the record in hand may take beyond the pool's size: as in Flink, so that a record begun can be ended. */
+const MAX_OVERDRAFT = 5;
+
+/** Longest that what a request's records share may be, as a part of a segment. */
+const SHARED_SHARE = 4;
+
+/** A lane and what it is made of. */
+export interface LaneUnit {
+  /** The lane. */
+  readonly lane: Lane;
+  /** Its sink. */
+  readonly sink: SinkUnit;
+  /** Credits in all. */
+  readonly plan: LanePlan;
+  /** Credits that the sender may use now. */
+  credits(): number;
+  /** Gives up what is not settled, at the lane and in its queue. */
+  close(): void;
+}
+
+/** What a pipeline (a stream, or the dead letters of a sink) is built from. */
+export interface PipelineParts {
+  /** Name of the stream. */
+  readonly stream: string;
+  /** Its share of memory. */
+  readonly pool: LocalBufferPool;
+  /** Its lanes. */
+  readonly lanes: readonly {
+    readonly plan: LanePlan;
+    readonly sink: SinkUnit;
+    /** Lanes to the sink that share the records by the hash of their keys; the plan says which of them this one is. */
+    readonly writers: number;
+    readonly weight: number;
+    readonly sheds: boolean;
+    readonly acks: boolean;
+    readonly deadLetter: () => DeadLetter;
+  }[];
+  /** What every record id begins with. */
+  readonly idPrefix: string;
+  /** Called, once a turn, after lanes have settled buffers. */
+  readonly onRoom: () => void;
+}
+
+/** Joins a partition to its lanes by local channels. */
+export function buildPipeline(
+  parts: PipelineParts,
+  around: Surroundings,
+): { partition: ResultPartition; lanes: LaneUnit[] } {
+  const { sender, receiver } = joinLocal<StreamBuffer>();
+  let roomDeferred = false;
+  let serving = false;
+  const returned = () => {
+    if (roomDeferred) return;
+    roomDeferred = true;
+    around.clock.defer(() => {
+      roomDeferred = false;
+      serving = true;
+      try {
+        parts.onRoom();
+      } finally {
+        serving = false;
+      }
+    });
+  };
+  const inputs = parts.lanes.map(({ plan, writers, sheds, acks }, lane) =>
+    new PartitionLane({
+      lane,
+      sink: plan.sink,
+      writer: plan.writer,
+      writers,
+      queue: new Subpartition<StreamBuffer>(),
+      maxBuffers: plan.maxBuffers,
+      sheds,
+      acks,
+      channel: sheds ? null : parts.pool.openChannel(plan.maxBuffers),
+      returned,
+    })
+  );
+  const partition = new ResultPartition({
+    stream: parts.stream,
+    pool: parts.pool,
+    lanes: inputs,
+    clock: around.clock,
+    notify: (lane) => sender.notifyData(lane),
+  });
+  const lanes = parts.lanes.map(({ plan, sink, weight, deadLetter }, index): LaneUnit => {
+    const sinkWriter = sink.writers[plan.writer];
+    const lane = new Lane({
+      stream: parts.stream,
+      input: inputs[index],
+      writer: plan.writer,
+      sinkWriter,
+      order: sink.config.order,
+      shape: sink.config.batch,
+      retry: sink.config.retry,
+      deadLetter,
+      clock: around.clock,
+      random: around.random,
+      log: around.log,
+      idPrefix: parts.idPrefix,
+      credit: () => receiver.settled(index),
+    });
+    sinkWriter.addLane(lane, weight);
+    receiver.openLane(index, {
+      exclusive: plan.exclusive,
+      floating: new PermitPool(plan.floating),
+      onData: (buffer) => lane.onBuffer(buffer),
+      onEvent: () => {},
+      onError: (error) => {
+        throw error;
+      },
+    });
+    sender.openLane(index, inputs[index].queue, plan.exclusive);
+    return {
+      lane,
+      sink,
+      plan,
+      credits: () => sender.credits(index),
+      close: () => {
+        sender.cancel(index);
+        receiver.closeLane(index);
+        lane.abandon();
+        inputs[index].queue.drain((buffer) => inputs[index].settled(buffer));
+      },
+    };
+  });
+  parts.pool.addAvailabilityListener(() => {
+    // Who is served and finds too little gives back what it took: that is no room that was not there before.
+    if (!serving) returned();
+  });
+  return { partition, lanes };
+}
+
+/** The stream. */
+export class StreamUnit {
+  /** Name in the config. */
+  readonly name: string;
+  /** Its config. */
+  readonly config: StreamConfig;
+  /** Its share of memory. */
+  readonly pool: LocalBufferPool;
+  /** Its output. */
+  readonly partition: ResultPartition;
+  /** Its lanes. */
+  readonly lanes: readonly LaneUnit[];
+  /** Who gets a segment. */
+  readonly admission: Admission;
+  /** Where its requests come in. */
+  readonly door: StreamDoor;
+  /** Time of its ingress. */
+  readonly ingressTime: TaskTime;
+  /** Times of its lanes, in their order. */
+  readonly laneTimes: readonly TaskTime[];
+  readonly #around: Surroundings;
+
+  /** Takes its minimum of the network pool; throws `InsufficientSegmentsError`. */
+  constructor(options: {
+    config: StreamConfig;
+    plan: StreamPlan;
+    lanePlans: readonly LanePlan[];
+    network: NetworkBufferPool;
+    sinks: ReadonlyMap<string, SinkUnit>;
+    deadLetter: (sink: string) => DeadLetter;
+    decoders: DecoderBudget;
+    idPrefix: string;
+    around: Surroundings;
+  }) {
+    const { config, around, network } = options;
+    this.#around = around;
+    this.name = config.name;
+    this.config = config;
+    this.pool = network.createLocalPool({
+      name: `stream "${config.name}"`,
+      minSegments: options.plan.minSegments,
+      maxSegments: options.plan.maxSegments,
+      maxOverdraft: MAX_OVERDRAFT,
+    });
+    const { partition, lanes } = buildPipeline({
+      stream: config.name,
+      pool: this.pool,
+      lanes: options.lanePlans.map((plan) => {
+        const sink = options.sinks.get(plan.sink)!;
+        return {
+          plan,
+          sink,
+          writers: sink.config.parallelism,
+          weight: sink.config.weights.get(config.name) ?? 1,
+          sheds: sink.config.whenFull === "shed",
+          acks: !config.bestEffort.includes(plan.sink),
+          deadLetter: () => options.deadLetter(plan.sink),
+        };
+      }),
+      idPrefix: options.idPrefix,
+      onRoom: () => this.admission.serve(),
+    }, around);
+    this.partition = partition;
+    this.lanes = lanes;
+    this.admission = new Admission({
+      partition,
+      clock: around.clock,
+      random: around.random,
+      maxWaiters: config.maxWaiters,
+      maxWaitMs: config.maxWaitMs,
+      quota: config.limit ? toLimits(config.limit) : null,
+      drain: () => this.#drain(),
+    });
+    this.door = new StreamDoor({
+      name: config.name,
+      policy: {
+        ack: config.ack,
+        validateJson: config.validate === "json",
+        keyPointer: config.key,
+        headers: config.headers.map((name) => name.toLowerCase()),
+        maxRecordBytes: this.#largestRecordBytes(),
+        maxBodyBytes: config.maxBodyBytes,
+        maxWaitMs: config.maxWaitMs,
+        maxStallMs: config.maxStallMs,
+        deliverTimeoutMs: config.deliverTimeoutMs,
+        maxSharedBytes: network.segmentBytes / SHARED_SHARE,
+      },
+      admission: this.admission,
+      decoders: options.decoders,
+      clock: around.clock,
+      downSink: () => this.#downSink(),
+    });
+    const now = around.clock.nowMs();
+    this.ingressTime = new TaskTime(now, TaskState.IDLE);
+    this.laneTimes = lanes.map(() => new TaskTime(now, TaskState.IDLE));
+  }
+
+  /** Ends the lingering of batches and hands over what is open: the stream drains. */
+  hurry(): void {
+    this.partition.flush();
+    for (const { lane } of this.lanes) lane.hurry();
+  }
+
+  /** Resolves when no request is being read or waits for room: those that only wait for delivery are the lanes' matter. */
+  drained(): Promise<void> {
+    return this.door.whenNoneReads();
+  }
+
+  /** Tells every request that is still open that the gateway stops. */
+  stopRequests(): void {
+    for (const request of [...this.door.active]) request.stop();
+  }
+
+  /** Resolves when every lane has settled everything. */
+  async settled(): Promise<void> {
+    await Promise.all(this.lanes.map(({ lane }) => lane.settled()));
+  }
+
+  /** Gives up what is not settled. Returns the acknowledged records among it that a sink of the ack does not have. */
+  abandon(): number {
+    this.partition.close();
+    const lost = new Map<string, number>();
+    for (const { lane, close } of this.lanes) {
+      // The writers of a sink share its records; the sinks of a stream each get all.
+      if (lane.input.acks) lost.set(lane.sink, (lost.get(lane.sink) ?? 0) + lane.input.unsettledRecords);
+      close();
+    }
+    this.door.deliveries.close();
+    this.pool.lazyDestroy();
+    return this.config.ack === "memory" ? Math.max(0, ...lost.values()) : 0;
+  }
+
+  /** Looks where the time goes; called a few times a second, because no state here changes without a buffer moving. */
+  sampleTime(): void {
+    const now = this.#around.clock.nowMs();
+    this.door.sampleRates();
+    const pressed = this.admission.waiters > 0 || !this.pool.isAvailable;
+    const working = this.door.active.size > 0;
+    this.ingressTime.switchTo(
+      pressed ? TaskState.BACK_PRESSURED : working ? TaskState.BUSY : TaskState.IDLE,
+      now,
+    );
+    this.lanes.forEach(({ lane }, index) => {
+      const blocked = lane.waitsForDeadLetter;
+      this.laneTimes[index].switchTo(
+        blocked ? TaskState.BACK_PRESSURED : lane.input.held > 0 ? TaskState.BUSY : TaskState.IDLE,
+        now,
+      );
+    });
+  }
+
+  /** A record that can never pass a sink's byte limit is refused at the door: behind it, it could only wait for ever. */
+  #largestRecordBytes(): number {
+    let largest = this.config.maxRecordBytes;
+    for (const { sink } of this.lanes) {
+      largest = Math.min(largest, Math.max(1, sink.gate.maxBytes - sink.config.batch.framingBytes));
+    }
+    return Math.floor(largest);
+  }
+
+  #downSink(): string | null {
+    for (const { lane, sink } of this.lanes) {
+      if (lane.input.acks && sink.gate.state === "down") return sink.name;
+    }
+    return null;
+  }
+
+  /** The lane that binds: the fullest. */
+  #drain(): Drain {
+    const now = this.#around.clock.nowMs();
+    let binding = this.lanes[0];
+    for (const unit of this.lanes) {
+      if (unit.lane.input.sheds) continue;
+      if (
+        unit.lane.input.held / unit.lane.input.maxBuffers >
+          binding.lane.input.held / binding.lane.input.maxBuffers
+      ) {
+        binding = unit;
+      }
+    }
+    const { lane, sink } = binding;
+    return {
+      bytesPerSecond: lane.drain.rate(now),
+      stalledMs: lane.input.held > 0 ? lane.drain.stalledMs(now) : 0,
+      hintMs: Math.max(0, sink.gate.throttleUntilMs - now),
+    };
+  }
+}
