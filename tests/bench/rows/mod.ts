@@ -1,0 +1,24 @@
+/** All benchmarks, in the order of the table. @module */
+import type { Row } from "../row.ts";
+import { cpuEvenness } from "./cpu_evenness.ts";
+import { fileFsync } from "./file_fsync.ts";
+import { linesJson } from "./lines_json.ts";
+import { linesUnvalidated } from "./lines_unvalidated.ts";
+import { overload } from "./overload.ts";
+import { postJson } from "./post_json.ts";
+import { postKeyed } from "./post_keyed.ts";
+import { postUnvalidated } from "./post_unvalidated.ts";
+import { stall } from "./stall.ts";
+
+/** Every row. */
+export const rows: readonly Row[] = [
+  postUnvalidated,
+  postJson,
+  postKeyed,
+  linesUnvalidated,
+  linesJson,
+  fileFsync,
+  cpuEvenness,
+  overload,
+  stall,
+];

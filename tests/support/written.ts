@@ -1,0 +1,14 @@
+/** What tests ask of the result of a write. @module */
+import { assert } from "../../src/core/assert.ts";
+import type { WriteResult } from "../../src/sink/adapter.ts";
+
+/** `result` as one with outcomes; fails the test for any other. */
+export function written(result: WriteResult): Extract<WriteResult, { kind: "written" }> {
+  assert(result.kind === "written", `the write ends with outcomes, not as ${result.kind}`);
+  return result;
+}
+
+/** The outcomes of `result`, as an array that compares and prints well. */
+export function outcomesOf(result: WriteResult): number[] {
+  return Array.from(written(result).outcomes);
+}
