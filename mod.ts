@@ -18,9 +18,18 @@
  *
  * @module
  */
-export { createGateway, Gateway, type GatewayOptions } from "./src/gateway.ts";
+export { createGateway, type GatewayOptions, type WeirGateway } from "./src/gateway.ts";
 export type { StopReport } from "./src/lifecycle.ts";
-export type { Config } from "./src/config.ts";
+export type {
+  AdminConfig,
+  BuffersConfig,
+  Config,
+  GatewayConfig,
+  LimitConfig,
+  ListenConfig,
+  SinkConfig,
+  StreamConfig,
+} from "./src/config.ts";
 export {
   allAcked,
   allRetryable,
@@ -36,9 +45,18 @@ export {
   type SinkHints,
   type WriteResult,
 } from "./src/sink/adapter.ts";
-export { NetworkBufferPool } from "./src/buffer/network_buffer_pool.ts";
-export { LocalBufferPool, type LocalPoolOptions } from "./src/buffer/local_buffer_pool.ts";
-export type { Segment } from "./src/buffer/segment.ts";
+export {
+  NetworkBufferPool,
+  SegmentTimeoutError,
+  type SegmentWait,
+} from "./src/buffer/network_buffer_pool.ts";
+export {
+  LocalBufferPool,
+  type LocalPoolOptions,
+  type PoolChannel,
+  type SegmentListener,
+} from "./src/buffer/local_buffer_pool.ts";
+export type { Segment, SegmentOwner } from "./src/buffer/segment.ts";
 export { type Limits, TokenBucket } from "./src/limit/token_bucket.ts";
 export { type Clock, systemClock, type Timer } from "./src/core/clock.ts";
 export type { LogFields, Logger, LogLevel } from "./src/core/log.ts";

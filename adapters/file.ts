@@ -75,7 +75,11 @@ class FileSink implements SinkAdapter {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #serial = new Serial();
-  readonly #gathered = new GatherBuffer();
+  /** One is encoded while another is written: the disk need not wait for the processor, nor the other way round. */
+  readonly #buffers: GatherBuffer[] = [];
+  #inFlight = 0;
+  /** A batch could not be written: those behind it fail too, until none is in flight, so that order is kept. */
+  #broken = false;
   #ageTimer: Timer | null = null;
   #closing: Promise<void> | null = null;
 
@@ -92,11 +96,20 @@ class FileSink implements SinkAdapter {
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
     const verdict = new Verdict(batch);
+    const buffer = this.#buffers.pop() ?? new GatherBuffer();
+    encodeBatch(batch, this.#options.framing, buffer, verdict);
+    this.#inFlight++;
+    const written = this.#serial.run(() => this.#append(buffer.view(), signal))
+      .finally(() => this.#buffers.push(buffer));
     try {
-      await abortable(this.#serial.run(() => this.#append(batch, verdict, signal)), signal);
+      // Beside the next append: the disk writes one batch while the next one is copied to it.
+      await abortable(written.then(() => this.#file.flush()), signal);
       return verdict.acked();
     } catch (error) {
+      this.#broken = true;
       return verdict.retryable(reasonOf(error));
+    } finally {
+      if (--this.#inFlight === 0) this.#broken = false;
     }
   }
 
@@ -109,15 +122,20 @@ class FileSink implements SinkAdapter {
     await abortable(this.#closing, signal);
   }
 
-  async #append(batch: Batch, verdict: Verdict, signal: AbortSignal): Promise<void> {
-    // A write that was given up while it waited must not look at its batch: the segments belong to others by now.
+  async #append(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
+    // A write that was given up while it waited is somebody else's by now.
     signal.throwIfAborted();
-    encodeBatch(batch, this.#options.framing, this.#gathered, verdict);
-    const bytes = this.#gathered.view();
+    if (this.#broken) throw new Error("a batch before it was not written");
     if (bytes.length === 0) return;
-    await this.#file.ready();
-    if (this.#isRotationDue(bytes.length)) await this.#rotate();
-    await this.#file.append(bytes, signal);
+    try {
+      await this.#file.ready();
+      if (this.#isRotationDue(bytes.length)) await this.#rotate();
+      await this.#file.append(bytes, signal);
+    } catch (error) {
+      // Here, and not where the caller is told: the next append begins before that.
+      if (!signal.aborted) this.#broken = true;
+      throw error;
+    }
     this.#watchAge();
   }
 
@@ -177,7 +195,8 @@ export function createFileSink(open: OpenAppendFile = openAppendFile): SinkDefin
       maxBytes: 1_048_576,
       lingerMs: 0,
       framingBytes: FRAMING_BYTES[framing],
-      writesInFlight: 1,
+      writesInFlight: 2,
+      inOrder: true,
     }),
     async open(options, context) {
       const path = resolve(writerPath(options.path, context.writer));

@@ -13,7 +13,7 @@ import { type Config, type SinkConfig, writesInFlight } from "./config.ts";
 import { SLOT_BYTES } from "./core/record.ts";
 import { DeadLetter, largestDeadLetterBytes } from "./lane/dead_letter.ts";
 import { SinkUnit, type Surroundings } from "./sink_unit.ts";
-import { buildPipeline, type LaneUnit } from "./stream_unit.ts";
+import { buildPipeline, type LaneUnit } from "./pipeline.ts";
 import { builtInSinks } from "../adapters/mod.ts";
 
 /** Segments beyond the largest letter: so that small ones flow while a large one is on its way. */

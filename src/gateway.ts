@@ -38,8 +38,26 @@ export interface GatewayOptions {
   readonly log?: Logger;
 }
 
+/** A gateway, as its owner uses it. Use `await using`, or call `stop`. */
+export interface WeirGateway extends AsyncDisposable {
+  /** The config in force. */
+  readonly config: Config;
+  /** The data port as a Hono app: `POST /v1/streams/{stream}`. */
+  readonly app: Hono;
+  /** Port of the data server; 0 when it is not open. */
+  readonly port: number;
+  /** Port of the admin server; 0 when it is not open. */
+  readonly adminPort: number;
+  /** Opens the sinks, and no port: for a gateway whose `app` is mounted elsewhere. A sink that cannot be opened goes on trying. */
+  open(): Promise<void>;
+  /** Opens the sinks and both ports of the config. Rejects, with everything closed again, when a port cannot be had. */
+  start(): Promise<void>;
+  /** Drains and closes everything, within `gateway.drainMs`; an aborted `signal` ends the drain at once. */
+  stop(signal?: AbortSignal): Promise<StopReport>;
+}
+
 /**
- * A gateway: streams, lanes and sinks, and the HTTP doors to them. Use `await using`, or call `stop`.
+ * The gateway: streams, lanes and sinks, and the HTTP doors to them.
  *
  * @example Mounted in a server of your own
  * ```ts
@@ -53,7 +71,7 @@ export interface GatewayOptions {
  * Deno.serve(gateway.app.fetch);
  * ```
  */
-export class Gateway {
+export class Gateway implements WeirGateway {
   /** The config in force. */
   readonly config: Config;
   /** Who gets how many segments. */
@@ -206,7 +224,7 @@ export class Gateway {
 export function createGateway(
   config: Config | Readonly<Record<string, unknown>>,
   options: GatewayOptions = {},
-): Promise<Gateway> {
+): Promise<WeirGateway> {
   const own = options.sinks ?? [];
   const definitions = [
     ...own,

@@ -34,13 +34,19 @@ export interface LogFileOptions {
   readonly log: Logger;
 }
 
-/** A log. One call at a time. */
+/** A log. One call at a time, but for `flush`, which may run beside the others. */
 export class LogFile {
   readonly #options: LogFileOptions;
   #file: AppendFile | null = null;
   #dev = 0;
   #ino = 0;
   #size = 0;
+  /** Bytes of whole batches that are on the disk, flushed. */
+  #durableSize = 0;
+  /** Failed flushes: what was appended before one of them is gone, whatever a later flush says. */
+  #losses = 0;
+  #flushing: Promise<void> | null = null;
+  #nextFlush: Promise<void> | null = null;
   #bornMs = 0;
   #torn = false;
   #lookMs = 0;
@@ -70,18 +76,57 @@ export class LogFile {
   /** Appends one encoded batch. When it rejects, or `signal` was aborted meanwhile, the file is as if it had not been called. */
   async append(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const file = this.#opened();
+    const losses = this.#losses;
     this.#torn = true;
     await file.append(bytes);
     signal.throwIfAborted();
+    this.#mustBeWhole(losses);
     if (this.#size === 0) this.#bornMs = this.#options.clock.wallMs();
     this.#size += bytes.length;
     this.#torn = false;
   }
 
+  /**
+   * Resolves when all that was appended before the call is on the disk. Calls that come while one flush runs share the
+   * next one, which so covers several batches. When it rejects, those batches are cut off by the next `ready`.
+   */
+  async flush(): Promise<void> {
+    if (!this.#options.fsync) return;
+    const losses = this.#losses;
+    if (this.#flushing === null) await (this.#flushing = this.#flushNow());
+    else await (this.#nextFlush ??= this.#flushAfter(this.#flushing));
+    this.#mustBeWhole(losses);
+  }
+
+  #mustBeWhole(losses: number): void {
+    if (this.#losses !== losses) throw new Error("the flush of a batch before it failed");
+  }
+
+  async #flushAfter(flushing: Promise<void>): Promise<void> {
+    await flushing.catch(ignore);
+    this.#nextFlush = null;
+    await (this.#flushing = this.#flushNow());
+  }
+
+  async #flushNow(): Promise<void> {
+    const size = this.#size;
+    try {
+      await this.#opened().sync();
+      this.#durableSize = Math.max(this.#durableSize, size);
+    } catch (error) {
+      this.#losses++;
+      this.#size = this.#durableSize;
+      this.#torn = true;
+      throw error;
+    } finally {
+      this.#flushing = null;
+    }
+  }
+
   /** Gives the file another name, which it returns; `ready` opens a new one. */
   async rotate(): Promise<string> {
     const { path, clock } = this.#options;
-    if (!this.#options.fsync) await this.#opened().sync();
+    await this.#opened().sync();
     await this.close();
     const rotated = await rotatedPath(path, clock.wallMs());
     await Deno.rename(path, rotated);
@@ -91,6 +136,7 @@ export class LogFile {
 
   /** Lets go of the file. Harmless when nothing is open. */
   async close(): Promise<void> {
+    await (this.#nextFlush ?? this.#flushing)?.catch(ignore);
     const file = this.#file;
     this.#file = null;
     await file?.close();
@@ -105,7 +151,7 @@ export class LogFile {
   async #rollBack(file: AppendFile): Promise<void> {
     const { size } = await file.identity();
     if (size > this.#size) await file.truncate(this.#size);
-    else this.#size = size;
+    else this.#size = this.#durableSize = size;
     this.#torn = false;
   }
 
@@ -113,15 +159,15 @@ export class LogFile {
   async #look(): Promise<void> {
     const there = await identityAt(this.#options.path);
     if (there === null || there.dev !== this.#dev || there.ino !== this.#ino) await this.close();
-    else if (there.size < this.#size) this.#size = there.size;
+    else if (there.size < this.#size) this.#size = this.#durableSize = there.size;
     this.#lookMs = this.#options.clock.nowMs() + LOOK_MS;
   }
 
   async #open(): Promise<void> {
-    const { path, framing, fsync, open, clock, log } = this.#options;
+    const { path, framing, open, clock, log } = this.#options;
     const before = await identityAt(path);
     const whole = before === null ? 0 : await wholeBytes(path, framing);
-    const file = await open(path, fsync);
+    const file = await open(path);
     try {
       if (before === null) await syncFolder(dirname(path));
       else if (whole < before.size) {
@@ -139,8 +185,12 @@ export class LogFile {
       throw error;
     }
     this.#size = whole;
+    this.#durableSize = whole;
     this.#torn = false;
     this.#lookMs = clock.nowMs() + LOOK_MS;
     this.#file = file;
   }
 }
+
+/** Whoever asked for that flush is told; here only its end matters. */
+function ignore(): void {}

@@ -215,7 +215,9 @@ export class Admission {
   retryAfterSeconds(bytes: number): number {
     this.refused++;
     const { stalledMs, hintMs } = this.#drain();
-    const bytesPerSecond = this.#steadyRate();
+    // While nothing has drained yet, a second is as good a guess as a minute, and found out sooner.
+    const { pool } = this.partition;
+    const bytesPerSecond = this.#steadyRate() || pool.size * pool.segmentBytes;
     let aheadBytes = 0;
     for (const { body } of this.#waiting) aheadBytes += body.expectedBytes;
     // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.

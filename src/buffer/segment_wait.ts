@@ -24,7 +24,7 @@ export class SegmentTimeoutError extends Error {
   override readonly name = "SegmentTimeoutError";
   /** Milliseconds waited. */
   readonly timeoutMs: number;
-  /** @param action what could not be done, as "Cannot …". */
+  /** An error about `action`, what could not be done, as "Cannot …". */
   constructor(action: string, timeoutMs: number) {
     super(
       `${action}: they are guaranteed, but others did not give them back within ${timeoutMs} ms; ` +

@@ -173,7 +173,7 @@ function unknownType(name: string, type: string, definitions: readonly SinkDefin
 
 /** A module's hints come from outside; a NaN among them would only show as a lane that never moves. */
 function hintFaults(type: string, name: string, hints: SinkHints): string[] {
-  const least: Record<keyof SinkHints, number> = {
+  const least: Record<Exclude<keyof SinkHints, "inOrder">, number> = {
     maxRecords: 1,
     maxBytes: 1,
     lingerMs: 0,
@@ -181,7 +181,7 @@ function hintFaults(type: string, name: string, hints: SinkHints): string[] {
     writesInFlight: 1,
   };
   return Object.entries(least).flatMap(([key, min]) => {
-    const hint = hints[key as keyof SinkHints];
+    const hint = hints[key as keyof typeof least];
     if (Number.isSafeInteger(hint) && hint >= min) return [];
     return [
       `sinks.${name}.type: the hint ${key} of ${type} must be a whole number, at least ${min}, but is ${hint}`,

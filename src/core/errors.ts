@@ -10,7 +10,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
   /** One line a fault, each with its path. */
   readonly faults: readonly string[];
-  /** @param faults one sentence a fault, each beginning with the path of the key. */
+  /** An error about `faults`. @param faults one sentence a fault, each beginning with the path of the key. */
   constructor(faults: readonly string[]) {
     super(
       faults.length === 1 ? faults[0] : `${faults.length} faults in the config:\n  ${faults.join("\n  ")}`,
@@ -29,7 +29,7 @@ export class InsufficientSegmentsError extends Error {
   readonly available: number;
   /** Segments of the whole pool. */
   readonly total: number;
-  /** @param action what could not be done, as "Cannot …". */
+  /** An error about `action`. @param action what could not be done, as "Cannot …". */
   constructor(action: string, requested: number, available: number, total: number) {
     super(
       `${action}: needs ${requested} guaranteed segments, but only ${available} of ${total} are not guaranteed to others; ` +

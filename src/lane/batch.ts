@@ -48,6 +48,8 @@ export class SegmentBatch implements Batch {
   attempt = 1;
   /** Clock time at which the oldest record was accepted. */
   acceptedAtMsOldest = 0;
+  /** Which batch of its lane it is, or is a part of, in the order in which they were formed. */
+  sequence = 0;
   /** Clock time before which a retry does not start. */
   dueMs = 0;
   /** Whether any record has a key. */
@@ -80,6 +82,7 @@ export class SegmentBatch implements Batch {
     part.positions = this.positions.slice(from, to);
     part.count = to - from;
     part.attempt = this.attempt;
+    part.sequence = this.sequence;
     part.keyed = this.keyed;
     part.acceptedAtMsOldest = this.acceptedAtMsOldest;
     for (let i = 0; i < part.count; i++) part.bytes += part.valueLength(i);

@@ -48,6 +48,7 @@ export interface BatcherParts {
 export class Batcher {
   readonly #parts: BatcherParts;
   #records = 0;
+  #sequence = 0;
   #bytes = 0;
   #sinceMs = 0;
   #hurried = false;
@@ -63,9 +64,12 @@ export class Batcher {
     return this.#records;
   }
 
-  /** Bytes that the next batch would have, about. */
+  /** Bytes of values that the next batch would have, if its records were all of average size. */
   get nextBytes(): number {
-    return Math.min(this.#bytes, this.#parts.shape.maxBytes);
+    if (this.#records === 0) return 0;
+    const { maxRecords, maxBytes, framingBytes } = this.#parts.shape;
+    const average = this.#bytes / this.#records;
+    return Math.min(this.#records, maxRecords, maxBytes / average) * (average - framingBytes);
   }
 
   /** More records are held. */
@@ -92,6 +96,7 @@ export class Batcher {
     const maxBytes = Math.min(shape.maxBytes, gate.maxBytes);
     const framing = shape.framingBytes;
     const batch = new SegmentBatch(stream, idPrefix);
+    batch.sequence = this.#sequence++;
     let encoded = 0;
     let full = false;
     while (!full && batch.buffers.length < MAX_BATCH_BUFFERS) {
@@ -151,4 +156,15 @@ export class Batcher {
     if (entry === undefined) return false;
     return chainIsHere(entry, entry.cursor) && !(keys !== null && keys.has(entry.buffer, entry.cursor));
   }
+}
+
+/** Records from the first on that one write may have by the sink's burst, at least one: a larger record goes alone. */
+export function recordsWithin(batch: SegmentBatch, gate: SinkGate, framingBytes: number): number {
+  let bytes = batch.valueLength(0) + framingBytes;
+  let records = 1;
+  for (; records < batch.count && records < gate.maxRecords; records++) {
+    bytes += batch.valueLength(records) + framingBytes;
+    if (bytes > gate.maxBytes) break;
+  }
+  return records;
 }

@@ -11,57 +11,19 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/log.ts";
 import { RateMeter } from "../limit/rate_meter.ts";
 import { Histogram } from "../monitor/histogram.ts";
 import type { PartitionLane, StreamBuffer } from "../partition/result_partition.ts";
 import { Outcome } from "../sink/adapter.ts";
 import type { SegmentBatch } from "./batch.ts";
-import { Batcher, type BatchShape } from "./batcher.ts";
-import type { DeadLetter } from "./dead_letter.ts";
+import { Batcher, recordsWithin } from "./batcher.ts";
 import { HeldBuffers } from "./held_buffers.ts";
 import { KeysInFlight } from "./keys_in_flight.ts";
+import type { LaneOptions } from "./lane_options.ts";
 import { contractFault, countOf, firstReason, type Reasons } from "./outcomes.ts";
-import type { RetryPolicy } from "./retry.ts";
 import { RetryQueue } from "./retry_queue.ts";
 import { settleRecords } from "./settle.ts";
-import type { SinkWriter, WriteEnd, WritingLane } from "./sink_writer.ts";
-
-export type { BatchShape } from "./batcher.ts";
-
-/** Order that a lane keeps. */
-export type LaneOrder = "none" | "key" | "strict";
-
-/** What a lane is made of. */
-export interface LaneOptions {
-  /** Name of the stream. */
-  readonly stream: string;
-  /** The stream's end of the lane. */
-  readonly input: PartitionLane;
-  /** Writer of the sink, from 0. */
-  readonly writer: number;
-  /** Where batches are written. */
-  readonly sinkWriter: SinkWriter;
-  /** Order that it keeps. */
-  readonly order: LaneOrder;
-  /** Shape of its batches. */
-  readonly shape: BatchShape;
-  /** How it retries. */
-  readonly retry: RetryPolicy;
-  /** The way of the records that the sink rejects. */
-  readonly deadLetter: () => DeadLetter;
-  /** Time. */
-  readonly clock: Clock;
-  /** Chance for jitter, 0 to 1. */
-  readonly random: () => number;
-  /** Log. */
-  readonly log: Logger;
-  /** What every record id begins with. */
-  readonly idPrefix: string;
-  /** Gives one credit back to the sender. */
-  readonly credit: () => void;
-}
+import type { WriteEnd, WritingLane } from "./sink_writer.ts";
 
 /** Bounds of `weir_delivery_seconds`, in seconds. */
 // deno-fmt-ignore
@@ -105,7 +67,7 @@ export class Lane implements WritingLane {
 
   /** Nothing is held yet. */
   constructor(options: LaneOptions) {
-    const { input, clock, order, sinkWriter } = options;
+    const { input, clock, order, inOrder, sinkWriter } = options;
     this.#options = options;
     this.stream = options.stream;
     this.sink = input.sink;
@@ -114,7 +76,7 @@ export class Lane implements WritingLane {
     this.drain = new RateMeter(clock.nowMs());
     this.recordRate = new RateMeter(clock.nowMs());
     this.#held = new HeldBuffers(input, options.credit);
-    this.#keys = order === "key" ? new KeysInFlight() : null;
+    this.#keys = order === "key" && !inOrder ? new KeysInFlight() : null;
     this.#batcher = new Batcher({
       input,
       held: this.#held,
@@ -128,7 +90,8 @@ export class Lane implements WritingLane {
     });
     this.#retries = new RetryQueue({
       policy: options.retry,
-      ordered: order !== "none",
+      ordered: order !== "none" || inOrder,
+      inOrder,
       clock,
       random: options.random,
       onDue: () => this.#wake(),
@@ -172,6 +135,15 @@ export class Lane implements WritingLane {
 
   end(batch: SegmentBatch, end: WriteEnd): void {
     this.inFlight--;
+    this.#settleEnd(batch, end);
+    const candidate = this.#candidate;
+    if (!this.#options.inOrder || candidate === null || this.#retries.isEmpty) return;
+    // It was formed before this one failed: it waits behind it.
+    this.#candidate = null;
+    this.#retries.putBack(candidate);
+  }
+
+  #settleEnd(batch: SegmentBatch, end: WriteEnd): void {
     if (this.#closed) {
       if (this.inFlight === 0) this.#held.releaseAll();
       return;
@@ -181,12 +153,12 @@ export class Lane implements WritingLane {
       const reason = end.error instanceof Error ? end.error.message : String(end.error);
       gate.failed(reason);
       this.#retryAll(batch, reason);
-    } else if (end.result.kind === "tooLarge") {
+    } else if (end.result?.kind === "tooLarge") {
       gate.answered();
       if (batch.count > 1) this.#retries.halve(batch);
       else this.#rejectAll(batch, end.result.reason);
     } else {
-      this.#classify(batch, end.result.outcomes, end.result.reasons);
+      this.#classify(batch, end.result?.outcomes, end.result?.reasons);
     }
     this.#wake();
   }
@@ -234,11 +206,13 @@ export class Lane implements WritingLane {
   }
 
   #dueRetry(): SegmentBatch | null {
-    return this.#options.order === "strict" && this.inFlight > 0 ? null : this.#retries.due();
+    const { order, inOrder } = this.#options;
+    return (order === "strict" || inOrder) && this.inFlight > 0 ? null : this.#retries.due();
   }
 
   #mayForm(): boolean {
     if (this.#batcher.records === 0) return false;
+    if (this.#options.inOrder && !this.#retries.isEmpty) return false;
     if (
       this.#options.order === "strict" && (this.inFlight > 0 || this.#rejecting > 0 || !this.#retries.isEmpty)
     ) return false;
@@ -251,13 +225,7 @@ export class Lane implements WritingLane {
     if (batch.count <= gate.maxRecords && batch.bytes + batch.count * framingBytes <= gate.maxBytes) {
       return batch;
     }
-    let at = 0;
-    let bytes = 0;
-    for (; at < batch.count && at < gate.maxRecords; at++) {
-      bytes += batch.valueLength(at) + framingBytes;
-      if (bytes > gate.maxBytes) break;
-    }
-    at = Math.max(1, at);
+    const at = recordsWithin(batch, gate, framingBytes);
     return at < batch.count ? this.#retries.split(batch, at) : batch;
   }
 

@@ -15,6 +15,8 @@ export interface RetryQueueParts {
   readonly policy: RetryPolicy;
   /** Whether parts of a batch follow each other. */
   readonly ordered: boolean;
+  /** Whether batches are tried in the order in which they were formed. */
+  readonly inOrder: boolean;
   readonly clock: Clock;
   /** Chance for jitter, 0 to 1. */
   readonly random: () => number;
@@ -53,6 +55,7 @@ export class RetryQueue {
   due(): SegmentBatch | null {
     if (this.#waiting.length === 0) return null;
     const now = this.#parts.clock.nowMs();
+    if (this.#parts.inOrder) return this.#waiting[0].dueMs <= now ? this.#waiting[0] : null;
     for (const batch of this.#waiting) if (batch.dueMs <= now) return batch;
     return null;
   }
@@ -68,8 +71,14 @@ export class RetryQueue {
     this.#follow(batch, rest);
     rest.dueMs = clock.nowMs() + backoffMs(policy, rest.attempt, random);
     rest.attempt++;
-    this.#waiting.push(rest);
+    if (this.#parts.inOrder) this.#insert(rest, (other) => other.sequence > rest.sequence);
+    else this.#waiting.push(rest);
     this.#arm(rest.dueMs);
+  }
+
+  /** `batch`, which was not written after all, waits for its turn. */
+  putBack(batch: SegmentBatch): void {
+    this.#dueNow(batch);
   }
 
   /** `batch` has no record left to try again. */
@@ -114,7 +123,13 @@ export class RetryQueue {
   /** Before those that have waited for their time already: its records are older than theirs or have nothing to do with them. */
   #dueNow(batch: SegmentBatch): void {
     batch.dueMs = this.#parts.clock.nowMs();
-    this.#waiting.unshift(batch);
+    if (this.#parts.inOrder) this.#insert(batch, (other) => other.sequence >= batch.sequence);
+    else this.#waiting.unshift(batch);
+  }
+
+  #insert(batch: SegmentBatch, isLater: (other: SegmentBatch) => boolean): void {
+    const at = this.#waiting.findIndex(isLater);
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, batch);
   }
 
   #arm(dueMs: number): void {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { assert } from "../core/assert.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
 import { Histogram } from "../monitor/histogram.ts";
@@ -173,8 +172,8 @@ export class SinkGate {
 
   /** What the sink said of its load. */
   press(pressure: Pressure): void {
-    if (pressure.kind !== "throttle") return;
-    assert(pressure.delayMs >= 0, "a throttle is a delay of 0 ms or more");
+    // Also false for what is no number: an adapter may pass on what its sink sent.
+    if (pressure.kind !== "throttle" || !(pressure.delayMs > 0)) return;
     const until = this.#clock.nowMs() + pressure.delayMs;
     const added = until - Math.max(this.throttleUntilMs, this.#clock.nowMs());
     if (added <= 0) return;

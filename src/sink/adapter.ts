@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type { ZodType } from "zod";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
 
@@ -102,8 +102,13 @@ export interface SinkHints {
   readonly lingerMs: number;
   /** Bytes that the encoding adds to each record. */
   readonly framingBytes: number;
-  /** Writes in flight that one writer of the sink bears; 1 keeps the order of the lane. */
+  /** Writes in flight that one writer of the sink bears. */
   readonly writesInFlight: number;
+  /**
+   * The sink stores in the order of the calls of `write` also where these overlap, and when one of them fails it fails
+   * all that follow until none is in flight. The lane then sends what failed again in its order, before anything else.
+   */
+  readonly inOrder?: boolean;
 }
 
 /** What an adapter is given besides its config. */
@@ -142,7 +147,7 @@ export interface SinkDefinition<C = any> {
   /** Name for `type` in the config. */
   readonly type: string;
   /** Schema of the options beside those that every sink has. A strict zod object. */
-  readonly config: z.ZodType<C>;
+  readonly config: ZodType<C>;
   /** The favourite batch shape. */
   hints(config: C): SinkHints;
   /** Connects, or throws with what is wrong; the lane then backs off and tries again. */

@@ -24,10 +24,7 @@ class FaultyDisk {
   #hang: { reached: () => void; released: Promise<void> } | null = null;
 
   async open(fsync = true): Promise<SinkAdapter> {
-    const sink = createFileSink(async (path, durable) => {
-      if (durable) this.calls.push("durable");
-      return this.#wrap(await openAppendFile(path, durable));
-    });
+    const sink = createFileSink(async (path) => this.#wrap(await openAppendFile(path)));
     const options = sink.config.parse({ path: this.path, fsync });
     const clock = new ManualClock();
     return await sink.open(options, {
@@ -61,30 +58,26 @@ class FaultyDisk {
         hang?.reached();
         await hang?.released;
         const left = this.leaves === "half" ? bytes.length >> 1 : bytes.length;
-        if (this.#fails("append")) await file.append(bytes.subarray(0, left));
-        this.#throwIfFailed();
+        const fails = this.#fails("append");
+        if (fails) await file.append(bytes.subarray(0, left));
+        throwIf(fails);
         await file.append(bytes);
       },
-      sync: () => file.sync(),
+      sync: async () => {
+        throwIf(this.#fails("sync"));
+        await file.sync();
+      },
       truncate: async (size) => {
-        this.#fails("truncate");
-        this.#throwIfFailed();
+        throwIf(this.#fails("truncate"));
         await file.truncate(size);
       },
       close: () => file.close(),
     };
   }
 
-  #failed = false;
-
   #fails(name: string): boolean {
     this.calls.push(name);
-    this.#failed = this.calls.length === this.failAt;
-    return this.#failed;
-  }
-
-  #throwIfFailed(): void {
-    if (this.#failed) throw new Error("No space left on device (os error 28)");
+    return this.calls.length === this.failAt;
   }
 
   [Symbol.dispose](): void {
@@ -92,18 +85,40 @@ class FaultyDisk {
   }
 }
 
+function throwIf(fails: boolean): void {
+  if (fails) throw new Error("No space left on device (os error 28)");
+}
+
 function write(sink: SinkAdapter, values: readonly string[], signal = NEVER): Promise<WriteResult> {
   return Promise.resolve(sink.write(new HeapBatch(values), signal));
 }
 
-Deno.test("file write() appends to a durable file, without fsync to one that is not", async () => {
+Deno.test("file write() flushes what it appended before the ack, unless fsync is off", async () => {
   using disk = new FaultyDisk();
   for (const fsync of [true, false]) {
     disk.calls.length = 0;
     const sink = await disk.open(fsync);
     await write(sink, ["one"]);
-    assertEquals(disk.calls, fsync ? ["durable", "append"] : ["append"]);
+    assertEquals(disk.calls, fsync ? ["append", "sync"] : ["append"]);
     await sink.close(NEVER);
+  }
+});
+
+Deno.test("file write() fails every batch that a failed flush may have lost, and stores each once when sent again", async () => {
+  // Calls: append a, sync (a), append b, append c, sync (b and c). Each sync fails in turn.
+  for (const failAt of [2, 5]) {
+    using disk = new FaultyDisk();
+    disk.failAt = failAt;
+    const sink = await disk.open();
+    const batches = [["a"], ["b"], ["c"]];
+    let left = batches;
+    while (left.length > 0) {
+      const results = await Promise.all(left.map((batch) => write(sink, batch)));
+      left = left.filter((_, i) => outcomesOf(results[i])[0] !== Outcome.ACKED);
+    }
+    await sink.close(NEVER);
+    assertEquals(disk.text().split("\n").toSorted().join(), ",a,b,c", `with call ${failAt} failing`);
+    assertEquals(disk.text(), "a\nb\nc\n", `in order, with call ${failAt} failing: ${disk.calls}`);
   }
 });
 

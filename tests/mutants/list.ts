@@ -1,0 +1,188 @@
+/** The mutants: one deliberate mistake each, and the tests that must see it. @module */
+
+/** One mistake. */
+export interface Mutant {
+  /** What it breaks. */
+  readonly name: string;
+  /** File, from the top level. */
+  readonly file: string;
+  /** Text that stands in it exactly once. */
+  readonly from: string;
+  /** What stands there instead. */
+  readonly to: string;
+  /** Tests that must go red. */
+  readonly tests: readonly string[];
+}
+
+const SIM = ["tests/sim/simulation_test.ts"];
+const SENDER = ["tests/channel/credit_sender_test.ts"];
+const POOLS = ["tests/buffer/local_buffer_pool_test.ts"];
+const PRESSURE = ["tests/scenarios/pressure_test.ts"];
+const SHARING = ["tests/scenarios/sharing_test.ts"];
+const LIMITS = ["tests/scenarios/limits_test.ts"];
+
+/** All of them. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "credit is absolute",
+    file: "src/channel/credit_sender.ts",
+    from: "entry.credits += delta;",
+    to: "entry.credits = delta;",
+    tests: SENDER,
+  },
+  {
+    name: "lost wake-up: credit that comes does not send",
+    file: "src/channel/credit_sender.ts",
+    from: "    entry.credits += delta;\n    this.#changed(entry);",
+    to: "    entry.credits += delta;",
+    tests: SENDER,
+  },
+  {
+    name: "lost wake-up: a write that ends wakes nobody",
+    file: "src/lane/sink_writer.ts",
+    from: "    if (this.#closed) return;\n    this.gate.wake();",
+    to: "    if (this.#closed) return;",
+    tests: SIM,
+  },
+  {
+    name: "endless service: what a served body gives back counts as new room",
+    file: "src/pipeline.ts",
+    from: "if (!serving) returned();",
+    to: "returned();",
+    tests: SIM,
+  },
+  {
+    name: "an open buffer is counted as backlog",
+    file: "src/partition/subpartition.ts",
+    from: "    return this.#backlog;",
+    to: "    return this.#backlog + 1;",
+    tests: SENDER,
+  },
+  {
+    name: "overdraft without end",
+    file: "src/buffer/local_buffer_pool.ts",
+    from: "this.#requested - this.#size < this.maxOverdraft && this.#fetch()",
+    to: "this.#fetch()",
+    tests: POOLS,
+  },
+  {
+    name: "double release of a settled buffer",
+    file: "src/lane/held_buffers.ts",
+    from: "        entry.unsettled = -1;\n",
+    to: "",
+    tests: SIM,
+  },
+  {
+    name: "segment leaked on rollback",
+    file: "src/partition/segment_list.ts",
+    from: "this.#segments.pop()!.release();",
+    to: "this.#segments.pop();",
+    tests: SIM,
+  },
+  {
+    name: "retry outside the bucket",
+    file: "src/lane/sink_writer.ts",
+    from: "if (!this.gate.takeTokens(batch.count, bytes)) return false;",
+    to: "if (batch.attempt === 1 && !this.gate.takeTokens(batch.count, bytes)) return false;",
+    tests: LIMITS,
+  },
+  {
+    name: "a batch is not cut to a lowered burst",
+    file: "src/lane/lane.ts",
+    from: "this.#candidate = this.#cutToBurst(batch)",
+    to: "this.#candidate = batch",
+    tests: SIM,
+  },
+  {
+    name: "ack before settle: one sink is waited for, not all",
+    file: "src/partition/result_partition.ts",
+    from: "      sinks++;\n",
+    to: "      sinks = 1;\n",
+    tests: SIM,
+  },
+  {
+    name: "ack before settle: retryable records count as settled",
+    file: "src/lane/lane.ts",
+    from: "this.#settle(batch, outcomes, Outcome.ACKED, acked);",
+    to: "this.#settle(batch, new Uint8Array(batch.count), Outcome.ACKED, batch.count);",
+    tests: SIM,
+  },
+  {
+    name: "eviction of the oldest body",
+    file: "src/admission/admission.ts",
+    from: "other.age > youngest.age",
+    to: "other.age < youngest.age",
+    tests: PRESSURE,
+  },
+  {
+    name: "key order is not kept across a retry",
+    file: "src/lane/lane.ts",
+    from: "    this.#retries.schedule(batch, rest);",
+    to:
+      "    this.#keys?.remove(rest, new Uint8Array(rest.count), 0);\n    this.#retries.schedule(batch, rest);",
+    tests: SIM,
+  },
+  {
+    name: "halves of a batch pass each other",
+    file: "src/lane/retry_queue.ts",
+    from: "    if (this.#parts.ordered) this.#followers.set(first, second);\n    else this.#dueNow(second);",
+    to: "    this.#dueNow(second);",
+    tests: SIM,
+  },
+  {
+    name: "a wrong number of outcomes is accepted",
+    file: "src/lane/outcomes.ts",
+    from: "outcomes.length !== count",
+    to: "outcomes.length === 0",
+    tests: SIM,
+  },
+  {
+    name: "a dead letter is dropped when there is no room",
+    file: "src/lane/dead_letter.ts",
+    from: "first.counter)) {\n          return;",
+    to: "first.counter)) {\n          continue;",
+    tests: PRESSURE,
+  },
+  {
+    name: "dead letters go to writers that nobody reads",
+    file: "src/dead_letters.ts",
+    from: "          writers: 1,",
+    to: "          writers: target.config.parallelism,",
+    tests: SIM,
+  },
+  {
+    name: "shedding is not told",
+    file: "src/ingress/ingest_request.ts",
+    from: "shed[sink] = (shed[sink] ?? 0) + committed.records;",
+    to: "shed[sink] = 0;",
+    tests: PRESSURE,
+  },
+  {
+    name: "a throttle is ignored",
+    file: "src/lane/sink_gate.ts",
+    from: "if (now < this.throttleUntilMs) {",
+    to: "if (now < 0) {",
+    tests: LIMITS,
+  },
+  {
+    name: "a pause is ignored",
+    file: "src/lane/sink_gate.ts",
+    from: "if (this.#paused || this.inFlight",
+    to: "if (this.inFlight",
+    tests: SIM,
+  },
+  {
+    name: "weights are ignored",
+    file: "src/lane/sink_writer.ts",
+    from: "this.#lanes.add(lane, weight);",
+    to: "this.#lanes.add(lane, 1);",
+    tests: SHARING,
+  },
+  {
+    name: "lost records: the writers of a sink are not summed",
+    file: "src/stream_unit.ts",
+    from: "(lost.get(lane.sink) ?? 0) + lane.input.unsettledRecords",
+    to: "lane.input.unsettledRecords",
+    tests: SIM,
+  },
+];
