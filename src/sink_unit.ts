@@ -49,6 +49,7 @@ export class SinkUnit {
       inFlightLimit: config.control.initial,
       downAfterMs: config.downAfterMs,
       lazy: !eager,
+      log: around.log,
     });
     this.writers = Array.from({ length: config.parallelism }, (_, writer) =>
       new SinkWriter({

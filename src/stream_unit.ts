@@ -95,6 +95,7 @@ export class StreamUnit {
       random: around.random,
       maxWaiters: config.maxWaiters,
       maxWaitMs: config.maxWaitMs,
+      maxStallMs: config.maxStallMs,
       quota: config.limit ? toLimits(config.limit) : null,
       drain: () => this.#drain(),
     });

@@ -6,7 +6,6 @@
  * @module
  */
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import { ConfigError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
@@ -57,7 +56,6 @@ export function createAdminApi(options: AdminApiOptions): Hono {
       hostGuard,
       requireOrigin(),
       ...(token === undefined ? [] : [requireToken(token)]),
-      boundBody,
     ],
   };
 
@@ -91,13 +89,17 @@ export function createAdminApi(options: AdminApiOptions): Hono {
   return app;
 }
 
-const limitBody = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: (c) => problem(c, 413, `Cannot read the body as it must not exceed ${MAX_BODY_BYTES} bytes.`),
-});
-
-/** Only for the call that has one: Hono's limit rebuilds the request, which this runtime refuses without a body. */
-const boundBody: MiddlewareHandler = (c, next) => c.req.method === "PUT" ? limitBody(c, next) : next();
+/** The body, or null if it is too long. Hono's `bodyLimit` rebuilds the request, which fails under `node:http`. */
+async function readBody(c: Context): Promise<string | null> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks).text();
+}
 
 function routesOf(view: GatewayView, metrics: Metrics, log: Logger): Route[] {
   const changed = (c: Context, name: string, change: string) => {
@@ -108,7 +110,10 @@ function routesOf(view: GatewayView, metrics: Metrics, log: Logger): Route[] {
   };
   // From the look-up on nothing waits, so that a reload cannot take the sink away in between.
   const onSink = (change: (c: Context, name: string, body: string) => Response): Handler => async (c) => {
-    const body = c.req.method === "PUT" ? await c.req.text() : "";
+    const body = c.req.method === "PUT" ? await readBody(c) : "";
+    if (body === null) {
+      return problem(c, 413, `Cannot read the body as it must not exceed ${MAX_BODY_BYTES} bytes.`);
+    }
     const name = c.req.param("name") ?? "";
     const known = view.snapshot().sinks.map((sink) => sink.name);
     if (known.includes(name)) return change(c, name, body);

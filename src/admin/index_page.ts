@@ -65,7 +65,7 @@ function row({ method, path, does }: AdminCall): ReturnType<typeof html> {
       <td>${method}</td>
       <td>${link}</td>
       <td>${does}</td>
-    </tr>\\n
+    </tr>
   `;
 }
 

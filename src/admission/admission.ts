@@ -31,6 +31,8 @@ export interface AdmittedBody {
   readonly expectedBytes: number;
   /** Segments that it would give back. */
   readonly heldSegments: number;
+  /** Clock time of the last byte that its client sent; Infinity while it is not read. */
+  readonly lastByteMs: number;
   /** Gives everything back that is not accepted and answers 429: an older body needs it. */
   evict(): void;
   /** There may be a segment now. True when the body no longer waits. */
@@ -51,7 +53,7 @@ export interface Drain {
 
 interface Waiting {
   readonly body: AdmittedBody;
-  readonly timer: Timer;
+  timer: Timer;
 }
 
 /** Admission to one stream. */
@@ -66,6 +68,7 @@ export class Admission {
   readonly #random: () => number;
   readonly #maxWaiters: number;
   readonly #maxWaitMs: number;
+  readonly #maxStallMs: number;
   readonly #drain: () => Drain;
   readonly #promises: ReturnPromises;
   readonly #quota: TokenBucket | null;
@@ -85,6 +88,7 @@ export class Admission {
     random: () => number;
     maxWaiters: number;
     maxWaitMs: number;
+    maxStallMs: number;
     quota: Limits | null;
     drain: () => Drain;
   }) {
@@ -93,6 +97,7 @@ export class Admission {
     this.#random = options.random;
     this.#maxWaiters = options.maxWaiters;
     this.#maxWaitMs = options.maxWaitMs;
+    this.#maxStallMs = options.maxStallMs;
     this.#drain = options.drain;
     this.#promises = new ReturnPromises(options.random);
     this.#quota = options.quota ? new TokenBucket(options.quota, options.clock.nowMs()) : null;
@@ -114,9 +119,10 @@ export class Admission {
   }
 
   /** Whether `body` may take from the pool now: nobody older waits, no lane that blocks is full, and what is free is not promised to others. */
-  mayTake(body: Pick<AdmittedBody, "age" | "promised">): boolean {
+  mayTake(body: Pick<AdmittedBody, "age" | "promised" | "expectedBytes">): boolean {
     const first = this.#waiting[0];
-    return (first === undefined || first.body.age >= body.age) && this.partition.pool.isAvailable &&
+    return (first === undefined || first.body.age >= body.age) &&
+      this.partition.hasRoomFor(body.expectedBytes) &&
       (body.promised || !this.#isPromised());
   }
 
@@ -143,11 +149,19 @@ export class Admission {
 
   /** Whether what is free is needed for those who are about to come back as they were told; at most half is kept for them. */
   #isPromised(): boolean {
-    const dueBytes = this.#promises.dueBytes(this.#clock.nowMs());
+    const now = this.#clock.nowMs();
+    const dueBytes = this.#promises.dueBytes(now);
     if (dueBytes === 0) return false;
     const { pool } = this.partition;
-    return this.partition.roomSegments() * pool.segmentBytes <=
-      Math.min(dueBytes, pool.size * pool.segmentBytes / 2);
+    if (
+      (pool.size - pool.lentSegments) * pool.segmentBytes <=
+        Math.min(dueBytes, pool.size * pool.segmentBytes / 2)
+    ) {
+      return true;
+    }
+    // A lane counts buffers, and while it has little to do each request is one.
+    return this.partition.roomBuffers() <=
+      Math.min(this.#promises.dueRequests(now), this.partition.maxBuffers / 2);
   }
 
   /** The body holds segments from now on. */
@@ -162,19 +176,29 @@ export class Admission {
     this.serve();
   }
 
-  /** Lets `body` wait for at most `maxMs`. False when too many wait: answer 429 now. */
-  wait(body: AdmittedBody, maxMs: number): boolean {
-    if (this.#waiting.some((waiting) => waiting.body === body)) return true;
+  /** Lets `body` wait for at most `maxMs`; `anew` from now also if it waits already. False when too many wait: answer 429 now. */
+  wait(body: AdmittedBody, maxMs: number, anew = false): boolean {
+    const already = this.#waiting.find((waiting) => waiting.body === body);
+    if (already !== undefined) {
+      if (!anew) return true;
+      already.timer.cancel();
+      already.timer = this.#expireAfter(body, maxMs);
+      return true;
+    }
     if (this.#waiting.length >= this.#maxWaiters) return false;
-    const timer = this.#clock.setTimer(() => {
-      this.#leave(body);
-      body.expire();
-      this.serve();
-    }, maxMs);
+    const timer = this.#expireAfter(body, maxMs);
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1].body.age > body.age) at--;
     this.#waiting.splice(at, 0, { body, timer });
     return true;
+  }
+
+  #expireAfter(body: AdmittedBody, maxMs: number): Timer {
+    return this.#clock.setTimer(() => {
+      this.#leave(body);
+      body.expire();
+      this.serve();
+    }, maxMs);
   }
 
   /** Whether another body could wait. */
@@ -193,7 +217,7 @@ export class Admission {
       do {
         this.#serveAgain = false;
         for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-          if (!this.partition.pool.isAvailable || !first.body.retry()) break;
+          if (!this.partition.hasRoomFor(first.body.expectedBytes) || !first.body.retry()) break;
           this.#leave(first.body);
         }
       } while (this.#serveAgain);
@@ -284,6 +308,7 @@ export class Admission {
         youngest = other;
       }
     }
+    youngest ??= this.#silentBody(body);
     if (youngest === null) return null;
     this.gaveBack++;
     // What comes free is for the one that asked; the others are looked at afterwards.
@@ -294,6 +319,15 @@ export class Admission {
     this.#serving = serving;
     if (!serving) this.#clock.defer(() => this.serve());
     return segment;
+  }
+
+  /** A body that others wait for, though its client sends nothing: whatever its age, it may not hold them up for ever. */
+  #silentBody(asking: AdmittedBody): AdmittedBody | null {
+    const sinceMs = this.#clock.nowMs() - this.#maxStallMs;
+    for (const other of this.#open) {
+      if (other !== asking && other.heldSegments > 0 && other.lastByteMs <= sinceMs) return other;
+    }
+    return null;
   }
 
   #leave(body: AdmittedBody): void {

@@ -19,6 +19,9 @@ const SLOTS = 64;
 /** Part of a wait that may be added, so that those who were refused together come apart. */
 const JITTER = 0.2;
 
+/** Part of the drain that is booked: room comes free a segment at a time, and clients are not there to the millisecond. */
+const BOOKED = 0.95;
+
 /** What is known when a request is refused. */
 export interface Refusal {
   /** Bytes that it wants to bring. */
@@ -37,6 +40,7 @@ export interface Refusal {
 export class ReturnPromises {
   readonly #random: () => number;
   readonly #bytes: Float64Array = new Float64Array(SLOTS);
+  readonly #requests: Int32Array = new Int32Array(SLOTS);
   /** Second, since the clock's zero, up to which old slots are cleared. */
   #second = 0;
 
@@ -53,7 +57,7 @@ export class ReturnPromises {
     let promised = refusal.aheadBytes;
     for (let wait = 0; wait <= MAX_SECONDS; wait++) {
       promised += this.#bytes[(second + wait) % SLOTS];
-      if (wait >= least && promised + refusal.needBytes <= refusal.bytesPerSecond * wait) {
+      if (wait >= least && promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait) {
         seconds = wait;
         break;
       }
@@ -65,36 +69,55 @@ export class ReturnPromises {
       ? Math.round(seconds + spread)
       : Math.round(MAX_SECONDS - spread);
     this.#bytes[(second + seconds) % SLOTS] += refusal.needBytes;
+    this.#requests[(second + seconds) % SLOTS]++;
     return seconds;
   }
 
   /** One who was told to comes back, with `needBytes`. */
   kept(needBytes: number, nowMs: number): void {
     const second = this.#turnTo(nowMs);
-    let left = needBytes;
+    let bytesLeft = needBytes;
+    let requestsLeft = 1;
     // The last second first: those who come in this one may have been promised either.
-    for (const slot of [second - 1, second, second + 1]) {
-      const taken = Math.min(left, this.#bytes[(slot + SLOTS) % SLOTS]);
-      this.#bytes[(slot + SLOTS) % SLOTS] -= taken;
-      left -= taken;
+    for (const offset of [-1, 0, 1]) {
+      const slot = (second + offset + SLOTS) % SLOTS;
+      const bytes = Math.min(bytesLeft, this.#bytes[slot]);
+      const requests = Math.min(requestsLeft, this.#requests[slot]);
+      this.#bytes[slot] -= bytes;
+      this.#requests[slot] -= requests;
+      bytesLeft -= bytes;
+      requestsLeft -= requests;
     }
   }
 
   /** Bytes that those will bring who are about to come: promised for the last second, this one and the next. */
   dueBytes(nowMs: number): number {
     const second = this.#turnTo(nowMs);
-    const slot = (offset: number) => this.#bytes[(second + offset + SLOTS) % SLOTS];
-    return slot(-1) + slot(0) + slot(1);
+    return around(this.#bytes, second);
+  }
+
+  /** Requests that are about to come: promised for the same seconds. */
+  dueRequests(nowMs: number): number {
+    return around(this.#requests, this.#turnTo(nowMs));
   }
 
   /** Forgets what was promised for seconds that are over, but for the last one. */
   #turnTo(nowMs: number): number {
     const second = Math.floor(nowMs / 1000);
     const steps = Math.min(SLOTS, second - this.#second);
-    for (let step = 1; step <= steps; step++) this.#bytes[(this.#second + step - 2 + 2 * SLOTS) % SLOTS] = 0;
+    for (let step = 1; step <= steps; step++) {
+      const slot = (this.#second + step - 2 + 2 * SLOTS) % SLOTS;
+      this.#bytes[slot] = 0;
+      this.#requests[slot] = 0;
+    }
     this.#second = Math.max(second, this.#second);
     return this.#second;
   }
+}
+
+/** What the last second, this one and the next have in `slots`. */
+function around(slots: Float64Array | Int32Array, second: number): number {
+  return slots[(second - 1 + SLOTS) % SLOTS] + slots[second % SLOTS] + slots[(second + 1) % SLOTS];
 }
 
 /** Seconds to stay away while nothing drains: as long as it has lasted, in powers of two; 0 while it drains as usual. */

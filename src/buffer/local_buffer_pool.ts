@@ -42,6 +42,7 @@ export class LocalBufferPool implements SegmentOwner {
   readonly segmentBytes: number;
   readonly #block: SegmentBlock;
   readonly #leave: (pool: LocalBufferPool) => void;
+  readonly #othersMissing: (pool: LocalBufferPool) => number;
   readonly #destruction = new AbortController();
   readonly #idle: Segment[] = [];
   /** Entries of `#idle` behind it are stale: an array that shrinks and grows would be allocated anew. */
@@ -54,8 +55,17 @@ export class LocalBufferPool implements SegmentOwner {
   readonly #listeners = new SegmentListeners();
   readonly #availability: PoolAvailability;
 
-  /** `leave` is told when the pool is destroyed. Throws RangeError when the sizes contradict each other. */
-  constructor(block: SegmentBlock, options: LocalPoolOptions, leave: (pool: LocalBufferPool) => void) {
+  /**
+   * `leave` is told when the pool is destroyed; `othersMissing` gives the segments that other pools are guaranteed and
+   * do not have. Throws RangeError when the sizes contradict each other.
+   */
+  constructor(
+    block: SegmentBlock,
+    options: LocalPoolOptions,
+    leave: (pool: LocalBufferPool) => void,
+    othersMissing: (pool: LocalBufferPool) => number,
+  ) {
+    this.#othersMissing = othersMissing;
     this.name = options.name;
     this.minSegments = integerFrom(1, "minSegments", options.minSegments, this.name);
     this.maxSegments = boundFrom(this.minSegments, "maxSegments", options.maxSegments ?? Infinity, this.name);
@@ -264,7 +274,9 @@ export class LocalBufferPool implements SegmentOwner {
   }
 
   #takeOverdraft(): boolean {
-    return this.#requested - this.#size < this.maxOverdraft && this.#fetch();
+    // Unlike Flink's, it never takes what another pool is guaranteed: a stalled stream must not slow its neighbour.
+    return this.#requested - this.#size < this.maxOverdraft &&
+      this.#block.freeSegments > this.#othersMissing(this) && this.#fetch();
   }
 
   #fetch(): boolean {

@@ -92,7 +92,7 @@ export class NetworkBufferPool {
     const pool = new LocalBufferPool(this.#block, options, (left) => {
       this.#pools.delete(left);
       this.#require(-left.minSegments);
-    });
+    }, (asking) => this.#missingOf(asking));
     this.#block.turn.run(() => {
       this.#pools.add(pool);
       this.#require(pool.minSegments);
@@ -166,6 +166,15 @@ export class NetworkBufferPool {
   /** The same as `destroy`. */
   [Symbol.dispose](): void {
     this.destroy();
+  }
+
+  /** Segments that pools other than `asking` are guaranteed and do not have. */
+  #missingOf(asking: LocalBufferPool): number {
+    let missing = 0;
+    for (const pool of this.#pools) {
+      if (pool !== asking) missing += Math.max(0, pool.minSegments - pool.requestedSegments);
+    }
+    return missing;
   }
 
   #admit(action: string, segments: number): void {

@@ -43,7 +43,7 @@ export interface DoorKeeper {
 }
 
 /** A client as young as can be, whom nothing is promised. */
-const NEWCOMER = { age: Infinity, promised: false };
+const NEWCOMER = { age: Infinity, promised: false, expectedBytes: Infinity };
 
 /** The HTTP door. */
 export class HttpIngress {

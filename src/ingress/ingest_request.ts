@@ -75,9 +75,14 @@ export class IngestRequest implements AdmittedBody, Dated {
   #streaming = false;
   #decodedBytes = 0;
   #receivedBytes = 0;
+  #lastByteMs = 0;
   /** Chunks that wait for a segment; the first from `#chunkAt` on. */
   #chunks: Uint8Array[] = [];
   #chunkAt = 0;
+  /** Decoded bytes in the chunks before. */
+  #framedBytes = 0;
+  /** Decoded byte at which no segment was found. */
+  #stalledAt = -1;
   #waiting = false;
   #answered = false;
   /** Every record is taken; only the outcome is waited for. */
@@ -111,7 +116,10 @@ export class IngestRequest implements AdmittedBody, Dated {
     }
     this.#decoder = new BodyDecoder(head.encoding, door.decoders, charged, {
       chunk: (bytes) => this.#decoded(bytes, false),
-      end: () => this.#decoded(EMPTY, true),
+      end: () => {
+        this.#closeDecoder();
+        this.#decoded(EMPTY, true);
+      },
       error: (reason) => this.#bad(`the body is no ${head.encoding}: ${reason}`),
       drain: () => this.#encodedEnded || this.#waiting || this.#exchange.resume(),
     });
@@ -119,6 +127,10 @@ export class IngestRequest implements AdmittedBody, Dated {
 
   get expectedBytes(): number {
     return Math.max(this.#head.contentLength, this.#decodedBytes);
+  }
+
+  get lastByteMs(): number {
+    return this.#waiting || this.#ended ? Infinity : this.#lastByteMs;
   }
 
   get heldSegments(): number {
@@ -132,6 +144,7 @@ export class IngestRequest implements AdmittedBody, Dated {
   /** A chunk of the body as it was sent. */
   onData(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length;
+    this.#lastByteMs = this.#door.clock.nowMs();
     if (this.#answered) return;
     if (this.#decoder) {
       if (this.#receivedBytes > this.#door.policy.maxBodyBytes + ENCODING_OVERHEAD_BYTES) {
@@ -304,6 +317,7 @@ export class IngestRequest implements AdmittedBody, Dated {
       }
       framer.writer.flushCopies();
       framer.chunkConsumed(chunk.length);
+      this.#framedBytes += chunk.length;
       this.#chunks.shift();
       this.#chunkAt = 0;
       if (last) break;
@@ -380,7 +394,10 @@ export class IngestRequest implements AdmittedBody, Dated {
 
   #stall(): void {
     if (!this.#streaming && this.#neverFits(this.heldSegments)) return this.#batchTooLarge();
-    this.#wait(0);
+    const at = this.#framedBytes + this.#chunkAt;
+    const hasMoved = at > this.#stalledAt;
+    this.#stalledAt = at;
+    this.#wait(0, this.#streaming && hasMoved);
   }
 
   /**
@@ -400,11 +417,11 @@ export class IngestRequest implements AdmittedBody, Dated {
     this.#problem("batch-too-large", 413, detail);
   }
 
-  #wait(bytes: number): void {
+  #wait(bytes: number, anew = false): void {
     const { admission, policy } = this.#door;
     this.#waiting = true;
     this.#pauseBody();
-    if (admission.wait(this, this.#streaming ? policy.maxStallMs : policy.maxWaitMs)) return;
+    if (admission.wait(this, this.#streaming ? policy.maxStallMs : policy.maxWaitMs, anew)) return;
     this.#waiting = false;
     this.#refuseForRoom(`${admission.waiters} requests wait for segments already (maxWaiters)`, bytes);
   }
@@ -508,8 +525,7 @@ export class IngestRequest implements AdmittedBody, Dated {
   /** Gives back segments, decoder and place in the queue. */
   #letGo(): void {
     this.#chunks = [];
-    this.#decoder?.close();
-    this.#decoder = null;
+    this.#closeDecoder();
     const body = this.#body;
     this.#body = null;
     if (body) {
@@ -517,6 +533,11 @@ export class IngestRequest implements AdmittedBody, Dated {
     }
     if (body || this.#waiting) this.#door.admission.closed(this);
     this.#waiting = false;
+  }
+
+  #closeDecoder(): void {
+    this.#decoder?.close();
+    this.#decoder = null;
   }
 
   #beginFramer(framer: Framer, writer: RecordWriter): Framer {

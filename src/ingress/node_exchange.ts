@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Exchange } from "./exchange.ts";
 import type { IngestRequest } from "./ingest_request.ts";
-import { type ReadOff, ReadOffQueue } from "./read_off.ts";
+import { type ReadOff, ReadOffQueue, SILENT_MS } from "./read_off.ts";
 import type { Reply } from "./replies.ts";
 
 /** Most bytes of a refused body that are read off; beyond, the connection is closed. */
@@ -22,6 +22,14 @@ const kRank = Symbol("weir.rank");
 
 /** One for the process: memory is the process's. */
 const readOffs = new ReadOffQueue();
+
+/**
+ * Unanswered requests of one connection, and those beyond the first of each in the whole process: some 3 KB each, which
+ * no pool counts. A chunk of 64 KiB alone may hold a thousand; a connection that goes beyond is cut.
+ */
+const MAX_PIPELINED = 2_048;
+const MAX_PIPELINED_IN_ALL = 16_384;
+let pipelined = 0;
 
 /** A request with its exchange: the listeners are shared functions, none is made per request. */
 interface Carrying {
@@ -77,7 +85,11 @@ export class NodeExchange implements Exchange, ReadOff {
       open = socket[kOpen] = new Set();
       socket.on("close", onSocketClose);
     }
+    if (open.size > 0) pipelined++;
     open.add(this);
+    // Refused ones are answered in this turn; those that wait for delivery may wait long.
+    const waits = this.#readOff < 0;
+    if (waits && (open.size > MAX_PIPELINED || pipelined > MAX_PIPELINED_IN_ALL)) socket.destroy();
   }
 
   header(name: string): string | undefined {
@@ -115,16 +127,23 @@ export class NodeExchange implements Exchange, ReadOff {
     if (response.headersSent || response.destroyed) return;
     // Too much is left to be read off: the client is told now that the connection ends.
     const tooMuch = body === "unread" && this.#contentLength - this.#received > READ_OFF_BYTES;
+    // An answer given inside the server's `request` event can stop a pipelining connection for good on this runtime.
+    if (this.#ingest === null) queueMicrotask(() => this.#send(reply, close || tooMuch));
+    else this.#send(reply, close || tooMuch);
+    if (body === "unread") this.#startReadingOff();
+    else this.#close();
+  }
+
+  #send(reply: Reply, close: boolean): void {
+    const response = this.#response;
     // Header by header, and Content-Length left to `end`: on this runtime an array given to writeHead costs a quarter
     // of the requests per second, and a length of one's own a twentieth (measured).
     response.statusCode = reply.status;
     for (let i = 0; i + 1 < reply.headers.length; i += 2) {
       response.setHeader(reply.headers[i], reply.headers[i + 1]);
     }
-    if (close || tooMuch) response.setHeader("Connection", "close");
+    if (close) response.setHeader("Connection", "close");
     response.end(reply.body);
-    if (body === "unread") this.#startReadingOff();
-    else this.#close();
   }
 
   /** A chunk came. */
@@ -155,10 +174,26 @@ export class NodeExchange implements Exchange, ReadOff {
 
   flow(): void {
     this.#request.resume();
+    // From here the time runs: while it waited for its turn it could bring nothing.
+    this.#setTimer(() => this.#look(0), SILENT_MS);
+  }
+
+  /** Gives the turn away when nothing came since `seen` bytes; cuts the connection when its time is over. */
+  #look(seen: number, spentMs = SILENT_MS): void {
+    if (this.#readOff === seen) readOffs.end(this);
+    if (spentMs >= READ_OFF_MS) return this.#cut();
+    const now = this.#readOff;
+    this.#setTimer(() => this.#look(now, spentMs + SILENT_MS), SILENT_MS);
+  }
+
+  #setTimer(run: () => void, delayMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(run, delayMs);
   }
 
   #close(): void {
-    (this.#request.socket as Socket & Carrier)[kOpen]?.delete(this);
+    const open = (this.#request.socket as Socket & Carrier)[kOpen];
+    if (open?.delete(this) && open.size > 0) pipelined--;
     if (this.#readOff >= 0) readOffs.end(this);
   }
 
@@ -167,7 +202,6 @@ export class NodeExchange implements Exchange, ReadOff {
     const request = this.#request;
     if (request.complete && request.readableEnded) return this.#close();
     this.#listen();
-    this.#timer = setTimeout(() => this.#cut(), READ_OFF_MS);
     request.pause();
     readOffs.begin(this);
   }
@@ -188,6 +222,8 @@ function onEnd(this: IncomingMessage & Carrying): void {
 }
 
 function onSocketClose(this: Socket & Carrier): void {
-  for (const exchange of this[kOpen]!) exchange.gone();
-  this[kOpen]!.clear();
+  const open = this[kOpen]!;
+  pipelined -= Math.max(0, open.size - 1);
+  for (const exchange of open) exchange.gone();
+  open.clear();
 }

@@ -6,6 +6,9 @@
  */
 import { Ring } from "../core/ring.ts";
 
+/** A body that brings nothing for so long gives its turn to the next, ms: silent clients must not hold up the others. */
+export const SILENT_MS = 200;
+
 /** A body that is to be read off. */
 export interface ReadOff {
   /** Its turn: let it flow. */

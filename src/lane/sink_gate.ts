@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock, Timer } from "../core/clock.ts";
+import type { Logger } from "../core/log.ts";
 import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
 import { Histogram } from "../monitor/histogram.ts";
 import type { Pressure } from "../sink/adapter.ts";
@@ -40,6 +41,8 @@ export class SinkGate {
   readonly #clock: Clock;
   readonly #downAfterMs: number;
   readonly #lazy: boolean;
+  readonly #log: Logger;
+  #wasToldDown = false;
   #bucket: TokenBucket | null;
   #limits: Limits;
   #paused = false;
@@ -58,6 +61,7 @@ export class SinkGate {
     inFlightLimit: number;
     downAfterMs: number;
     lazy?: boolean;
+    log: Logger;
   }) {
     this.sink = options.sink;
     this.#clock = options.clock;
@@ -65,6 +69,7 @@ export class SinkGate {
     this.inFlightLimit = options.inFlightLimit;
     this.#downAfterMs = options.downAfterMs;
     this.#lazy = options.lazy ?? false;
+    this.#log = options.log;
     this.#limits = options.limits;
     this.#bucket = isLimited(options.limits) ? new TokenBucket(options.limits, options.clock.nowMs()) : null;
   }
@@ -163,11 +168,17 @@ export class SinkGate {
     this.lastSuccessMs = this.#clock.nowMs();
     this.#tryingSinceMs = this.inFlight > 0 ? this.lastSuccessMs : -1;
     this.reason = "";
+    if (!this.#wasToldDown) return;
+    this.#wasToldDown = false;
+    this.#log.info("sink is up again", { sink: this.sink });
   }
 
-  /** The sink did not take what was tried. */
+  /** The sink did not take what was tried. Told in the log once, when that makes it down. */
   failed(reason: string): void {
     this.reason = reason;
+    if (this.#wasToldDown || this.state !== "down") return;
+    this.#wasToldDown = true;
+    this.#log.warn("sink is down", { sink: this.sink, reason });
   }
 
   /** What the sink said of its load. */

@@ -13,7 +13,7 @@
  */
 import { assert } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
-import { plainMeta, type RecordMeta } from "../core/record.ts";
+import { META_WORDS, plainMeta, type RecordMeta, SLOT_BYTES } from "../core/record.ts";
 import type { LocalBufferPool } from "../buffer/local_buffer_pool.ts";
 import type { AckCounter } from "./acks.ts";
 import { BodyWriter } from "./body_writer.ts";
@@ -40,6 +40,9 @@ export interface Committed {
   readonly shedMask: number;
 }
 
+/** Bytes of a plain meta, its alignment and the LF behind the value. */
+const ROOM_FOR_META = META_WORDS * 4 + 4;
+
 /** The stream's end of its lanes. */
 export class ResultPartition {
   /** Name of the stream. */
@@ -48,6 +51,8 @@ export class ResultPartition {
   readonly pool: LocalBufferPool;
   /** Its lanes. */
   readonly lanes: readonly PartitionLane[];
+  /** Limit of the tightest lane, in buffers. */
+  readonly maxBuffers: number;
   /** Records committed since the start. */
   acceptedRecords = 0;
   /** Their bytes. */
@@ -80,6 +85,7 @@ export class ResultPartition {
     this.stream = options.stream;
     this.pool = options.pool;
     this.lanes = options.lanes;
+    this.maxBuffers = Math.min(...options.lanes.map((lane) => lane.maxBuffers));
     this.#clock = options.clock;
     this.#notify = options.notify;
     this.#open = new RecordWriter(() => this.pool.tryRequest(), this.pool.segmentBytes);
@@ -91,11 +97,21 @@ export class ResultPartition {
     return this.#openShedMask & (1 << lane) ? 0 : this.#openCount;
   }
 
-  /** Segments that could be taken before the pool or a lane that blocks is full. */
-  roomSegments(): number {
-    let room = this.pool.size - this.pool.lentSegments;
+  /** Buffers that the fullest lane which blocks still takes; Infinity when none blocks. */
+  roomBuffers(): number {
+    let room = Infinity;
     for (const lane of this.lanes) if (!lane.sheds) room = Math.min(room, lane.maxBuffers - lane.held);
     return room;
+  }
+
+  /** Whether a record of `bytes` could be taken now: no lane that blocks is full, and there is a segment, or room in the open one. */
+  hasRoomFor(bytes: number): boolean {
+    if (this.pool.isAvailable) return true;
+    const open = this.#open.open;
+    if (
+      open === null || open.bytes.length - open.fill - (open.slots + 1) * SLOT_BYTES < bytes + ROOM_FOR_META
+    ) return false;
+    return this.lanes.every((lane) => lane.sheds || !lane.full);
   }
 
   /** The meta of records that share nothing but this moment; the same object within one millisecond, so that it is stored once. */

@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Hono } from "hono";
 import { createAdminApi } from "../../src/admin/api.ts";
@@ -137,7 +140,9 @@ Deno.test("GET / lists the calls as JSON, and as a page where Accept prefers tha
   const page = await ask(app, "/", { headers: { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" } });
   assertStringIncludes(page.headers.get("content-type")!, "text/html");
   assertStringIncludes(page.headers.get("content-security-policy")!, "frame-ancestors 'none'");
-  assertStringIncludes(await page.text(), '<a href="/api/v1/ledger">/api/v1/ledger</a>');
+  const text = await page.text();
+  assertStringIncludes(text, '<a href="/api/v1/ledger">/api/v1/ledger</a>');
+  assert(!text.includes("\\n"), "no escape stands in the page as text");
 });
 
 Deno.test("GET / escapes what comes from the config", async () => {
@@ -219,6 +224,28 @@ Deno.test("PUT /api/v1/sinks/{name}/limit reads no body above 64 KiB, told or ch
   for (const each of [body, chunked]) {
     const answer = await ask(app, "/api/v1/sinks/archive/limit", { method: "PUT", body: each });
     await assertProblem(answer, 413, "65536 bytes");
+  }
+});
+
+Deno.test("PUT /api/v1/sinks/{name}/limit takes a chunked body, and none, from a real connection", async () => {
+  const { app } = setUp({ port: 80 });
+  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const { promise: listening, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await listening;
+  const { port } = server.address() as AddressInfo;
+  const put = async (headers: string, body: string) => {
+    using connection = await Deno.connect({ port, hostname: "127.0.0.1" });
+    const head =
+      `PUT /api/v1/sinks/archive/limit HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${headers}\r\n`;
+    await connection.write(new TextEncoder().encode(head + body));
+    return (await new Response(connection.readable).text()).split("\r\n")[0];
+  };
+  try {
+    assertEquals(await put("", ""), "HTTP/1.1 400 Bad Request");
+    assertEquals(await put("Transfer-Encoding: chunked\r\n", "4\r\nnull\r\n0\r\n\r\n"), "HTTP/1.1 200 OK");
+  } finally {
+    server.close();
   }
 });
 

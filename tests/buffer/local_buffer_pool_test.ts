@@ -115,6 +115,16 @@ Deno.test("LocalBufferPool.setSize() pays overdraft off first, then becomes avai
   assertEquals([pool.overdraftSegments, pool.idleSegments, pool.isAvailable], [0, 0, false]);
 });
 
+Deno.test("LocalBufferPool.tryRequest() takes no overdraft of what another pool is guaranteed", () => {
+  const network = new NetworkBufferPool({ segments: 5, segmentBytes: 1024 });
+  const pool = network.createLocalPool({ name: "a", minSegments: 2, maxSegments: 2, maxOverdraft: 5 });
+  const other = network.createLocalPool({ name: "b", minSegments: 2, maxSegments: 2 });
+  const held = [pool.tryRequest(), pool.tryRequest(), pool.tryRequest()];
+  assertEquals(held.map((segment) => segment !== null), [true, true, true]);
+  assertEquals(pool.tryRequest(), null);
+  assertEquals([other.tryRequest(), other.tryRequest()].map((segment) => segment !== null), [true, true]);
+});
+
 Deno.test("LocalBufferPool.tryRequest() takes overdraft only where the caller allows it", () => {
   const { pool } = setUp(20, { minSegments: 1, maxSegments: 1, maxOverdraft: 1 });
   const [within] = request(pool, 1);

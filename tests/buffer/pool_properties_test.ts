@@ -72,11 +72,12 @@ class World {
   request(stream: Stream, overdraft: boolean): void {
     const { pool } = stream;
     const [idle, over] = [pool.idleSegments, pool.requestedSegments - pool.size];
+    const missing = [...this.network.pools()].filter((other) => other !== pool)
+      .reduce((sum, other) => sum + Math.max(0, other.minSegments - other.requestedSegments), 0);
+    const spare = this.network.freeSegments - missing;
     const segment = pool.tryRequest(overdraft);
-    const allowed = idle > 0 || (overdraft && over >= 0 && over < MAX_OVERDRAFT);
-    if (segment === null) {
-      return assert(!allowed || this.network.freeSegments === 0, "a request is not refused");
-    }
+    const allowed = idle > 0 || (overdraft && over >= 0 && over < MAX_OVERDRAFT && spare > 0);
+    if (segment === null) return assert(!allowed, "a request is not refused");
     assert(allowed, "L2: a new request stays within size + maxOverdraft");
     this.hold(segment, stream.held);
   }
