@@ -103,7 +103,10 @@ class FileSink implements SinkAdapter {
       .finally(() => this.#buffers.push(buffer));
     try {
       // Beside the next append: the disk writes one batch while the next one is copied to it.
-      await abortable(written.then(() => this.#file.flush()), signal);
+      await abortable(
+        written.then((appended) => appended === null ? undefined : this.#file.flush(appended)),
+        signal,
+      );
       return verdict.acked();
     } catch (error) {
       this.#broken = true;
@@ -122,21 +125,22 @@ class FileSink implements SinkAdapter {
     await abortable(this.#closing, signal);
   }
 
-  async #append(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
+  async #append(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number | null> {
     // A write that was given up while it waited is somebody else's by now.
     signal.throwIfAborted();
     if (this.#broken) throw new Error("a batch before it was not written");
-    if (bytes.length === 0) return;
+    if (bytes.length === 0) return null;
     try {
       await this.#file.ready();
       if (this.#isRotationDue(bytes.length)) await this.#rotate();
-      await this.#file.append(bytes, signal);
+      const appended = await this.#file.append(bytes, signal);
+      this.#watchAge();
+      return appended;
     } catch (error) {
       // Here, and not where the caller is told: the next append begins before that.
       if (!signal.aborted) this.#broken = true;
       throw error;
     }
-    this.#watchAge();
   }
 
   #isRotationDue(moreBytes: number): boolean {

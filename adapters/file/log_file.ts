@@ -73,8 +73,11 @@ export class LogFile {
     if (this.#file === null) await this.#open();
   }
 
-  /** Appends one encoded batch. When it rejects, or `signal` was aborted meanwhile, the file is as if it had not been called. */
-  async append(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  /**
+   * Appends one encoded batch; what it returns is for `flush`. When it rejects, or `signal` was aborted meanwhile, the
+   * file is as if it had not been called.
+   */
+  async append(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
     const file = this.#opened();
     const losses = this.#losses;
     this.#torn = true;
@@ -84,15 +87,17 @@ export class LogFile {
     if (this.#size === 0) this.#bornMs = this.#options.clock.wallMs();
     this.#size += bytes.length;
     this.#torn = false;
+    return losses;
   }
 
   /**
-   * Resolves when all that was appended before the call is on the disk. Calls that come while one flush runs share the
-   * next one, which so covers several batches. When it rejects, those batches are cut off by the next `ready`.
+   * Resolves when the batch whose `append` returned `losses` is on the disk. Calls that come while one flush runs share
+   * the next one, which so covers several batches. When it rejects, those batches are cut off by the next `ready`.
    */
-  async flush(): Promise<void> {
+  async flush(losses: number): Promise<void> {
     if (!this.#options.fsync) return;
-    const losses = this.#losses;
+    // A flush may have failed since the append: then the batch is lost, whatever the next one says.
+    this.#mustBeWhole(losses);
     if (this.#flushing === null) await (this.#flushing = this.#flushNow());
     else await (this.#nextFlush ??= this.#flushAfter(this.#flushing));
     this.#mustBeWhole(losses);
