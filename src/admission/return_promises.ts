@@ -52,7 +52,7 @@ export class ReturnPromises {
   /** Books a time for the refused request; whole seconds from `nowMs`, 1 to 60. */
   book(refusal: Refusal, nowMs: number): number {
     const second = this.#turnTo(nowMs);
-    const least = Math.max(1, Math.ceil(refusal.hintMs / 1000), stallSeconds(refusal));
+    const least = Math.min(MAX_SECONDS, Math.max(1, Math.ceil(refusal.hintMs / 1000), stallSeconds(refusal)));
     let seconds = MAX_SECONDS;
     let promised = refusal.aheadBytes;
     for (let wait = 0; wait <= MAX_SECONDS; wait++) {
