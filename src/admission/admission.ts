@@ -159,9 +159,9 @@ export class Admission {
     ) {
       return true;
     }
-    // A lane counts buffers, and while it has little to do each request is one.
-    return this.partition.roomBuffers() <=
-      Math.min(this.#promises.dueRequests(now), this.partition.maxBuffers / 2);
+    // A lane counts buffers: a small request is one while there is little to do, a large one is as many as its segments.
+    const dueBuffers = Math.max(this.#promises.dueRequests(now), dueBytes / pool.segmentBytes);
+    return this.partition.roomBuffers() <= Math.min(dueBuffers, this.partition.maxBuffers / 2);
   }
 
   /** The body holds segments from now on. */
@@ -235,8 +235,8 @@ export class Admission {
     for (const body of [...this.#open]) body.evict();
   }
 
-  /** Seconds for `Retry-After` of a request of `bytes` bytes that found no room. */
-  retryAfterSeconds(bytes: number): number {
+  /** Seconds for `Retry-After` of a request of `bytes` bytes that found no room; `again`: though it came as it was told. */
+  retryAfterSeconds(bytes: number, again = false): number {
     this.refused++;
     const { stalledMs, hintMs } = this.#drain();
     // While nothing has drained yet, a second is as good a guess as a minute, and found out sooner.
@@ -246,7 +246,7 @@ export class Admission {
     for (const { body } of this.#waiting) aheadBytes += body.expectedBytes;
     // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.
     aheadBytes = Math.min(aheadBytes, bytesPerSecond * this.#maxWaitMs / 1000);
-    const refusal = { needBytes: Math.max(1, bytes), bytesPerSecond, stalledMs, hintMs, aheadBytes };
+    const refusal = { needBytes: Math.max(1, bytes), bytesPerSecond, stalledMs, hintMs, aheadBytes, again };
     return this.#promises.book(refusal, this.#clock.nowMs());
   }
 

@@ -34,6 +34,8 @@ export interface Refusal {
   readonly aheadBytes: number;
   /** What the sink asked for, ms. */
   readonly hintMs: number;
+  /** Whether it came back as it was told, and in vain: it is sent to the next second, before all others. */
+  readonly again: boolean;
 }
 
 /** The bookings of one stream. */
@@ -57,7 +59,10 @@ export class ReturnPromises {
     let promised = refusal.aheadBytes;
     for (let wait = 0; wait <= MAX_SECONDS; wait++) {
       promised += this.#bytes[(second + wait) % SLOTS];
-      if (wait >= least && promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait) {
+      if (
+        wait >= least &&
+        (refusal.again || promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait)
+      ) {
         seconds = wait;
         break;
       }

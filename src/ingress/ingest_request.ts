@@ -483,7 +483,7 @@ export class IngestRequest implements AdmittedBody, Dated {
   #refuseForRoom(why: string, bytes = 0): void {
     const { admission } = this.#door;
     const need = Math.max(bytes, this.expectedBytes);
-    const seconds = admission.retryAfterSeconds(need);
+    const seconds = admission.retryAfterSeconds(need, this.promised);
     this.#exchange.keepRank(this.age, this.#door.clock.nowMs() + seconds * 1000 - EARLY_MS);
     this.#problem("no-buffers", 429, `${why}; try again in ${seconds} s`, ["Retry-After", String(seconds)]);
   }

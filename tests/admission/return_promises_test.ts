@@ -4,7 +4,15 @@ import { type Refusal, ReturnPromises } from "../../src/admission/return_promise
 const KIB = 1024;
 
 function refusal(over: Partial<Refusal> = {}): Refusal {
-  return { needBytes: KIB, bytesPerSecond: 10 * KIB, stalledMs: 0, aheadBytes: 0, hintMs: 0, ...over };
+  return {
+    needBytes: KIB,
+    bytesPerSecond: 10 * KIB,
+    stalledMs: 0,
+    aheadBytes: 0,
+    hintMs: 0,
+    again: false,
+    ...over,
+  };
 }
 
 Deno.test("ReturnPromises.book() sends no more clients to one second than drain until then", () => {
@@ -41,6 +49,12 @@ Deno.test("ReturnPromises.book() grows with the age of a stall", () => {
   );
   assertEquals(told, told.toSorted((a, b) => a - b));
   assertEquals(told.at(-1), 60);
+});
+
+Deno.test("ReturnPromises.book() sends one that came back in vain to the next second, before all others", () => {
+  const promises = new ReturnPromises(() => 0);
+  for (let k = 0; k < 100; k++) promises.book(refusal(), 0);
+  assertEquals(promises.book(refusal({ again: true }), 0), 1);
 });
 
 Deno.test("ReturnPromises.book() is never before the time that the sink asked for", () => {

@@ -1,28 +1,35 @@
 import { assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { type ReadOff, ReadOffQueue } from "../../src/ingress/read_off.ts";
 
-function body(name: number, flowing: number[]): ReadOff {
-  return { flow: () => flowing.push(name) };
+function bodies(count: number, flowing: number[]): ReadOff[] {
+  return Array.from({ length: count }, (_, name) => ({ flow: () => flowing.push(name) }));
 }
 
-Deno.test("ReadOffQueue.begin() lets 16 flow at once, and the next one when one of them ends", () => {
+Deno.test("ReadOffQueue.begin() lets 4 flow at once, and the next one a while after one of them ended", () => {
+  using time = new FakeTime();
   const queue = new ReadOffQueue();
   const flowing: number[] = [];
-  const bodies = Array.from({ length: 18 }, (_, name) => body(name, flowing));
-  for (const each of bodies) queue.begin(each);
-  assertEquals(flowing.length, 16);
-  queue.end(bodies[3]);
-  assertEquals(flowing.at(-1), 16);
-  queue.end(bodies[3]);
-  assertEquals(flowing.length, 17);
+  const all = bodies(6, flowing);
+  for (const each of all) queue.begin(each);
+  assertEquals(flowing, [0, 1, 2, 3]);
+  queue.end(all[3]);
+  assertEquals(flowing, [0, 1, 2, 3]);
+  time.tick(20);
+  assertEquals(flowing, [0, 1, 2, 3, 4]);
+  queue.end(all[3]);
+  time.tick(100);
+  assertEquals(flowing, [0, 1, 2, 3, 4]);
 });
 
 Deno.test("ReadOffQueue.end() forgets one that waits for its turn", () => {
+  using time = new FakeTime();
   const queue = new ReadOffQueue();
   const flowing: number[] = [];
-  const bodies = Array.from({ length: 18 }, (_, name) => body(name, flowing));
-  for (const each of bodies) queue.begin(each);
-  queue.end(bodies[16]);
-  queue.end(bodies[0]);
-  assertEquals(flowing.at(-1), 17);
+  const all = bodies(6, flowing);
+  for (const each of all) queue.begin(each);
+  queue.end(all[4]);
+  queue.end(all[0]);
+  time.tick(20);
+  assertEquals(flowing, [0, 1, 2, 3, 5]);
 });
