@@ -34,7 +34,7 @@ export interface Refusal {
   readonly aheadBytes: number;
   /** What the sink asked for, ms. */
   readonly hintMs: number;
-  /** Whether it came back as it was told, and in vain: it is sent to the next second, before all others. */
+  /** Whether it came back as it was told, and in vain: it waits half as long as the others. */
   readonly again: boolean;
 }
 
@@ -59,15 +59,13 @@ export class ReturnPromises {
     let promised = refusal.aheadBytes;
     for (let wait = 0; wait <= MAX_SECONDS; wait++) {
       promised += this.#bytes[(second + wait) % SLOTS];
-      if (
-        wait >= least &&
-        (refusal.again || promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait)
-      ) {
+      if (wait >= least && promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait) {
         seconds = wait;
         break;
       }
     }
-    seconds = Math.max(least, seconds);
+    // Not the next second: many come back in vain together when the drain slows, and would do so again.
+    seconds = Math.max(least, refusal.again ? Math.ceil(seconds / 2) : seconds);
     const spread = this.#random() * JITTER * seconds;
     // Never earlier than it would succeed; at the end of the minute there is only earlier.
     seconds = seconds + spread <= MAX_SECONDS

@@ -13,6 +13,8 @@ import type { Reply } from "./replies.ts";
 
 /** Most bytes of a refused body that are read off; beyond, the connection is closed. */
 export const READ_OFF_BYTES = 1_048_576;
+/** Most that one read of a socket brings. */
+const CHUNK_BYTES = 65_536;
 /** Longest time that a refused body is read off, ms. */
 const READ_OFF_MS = 5_000;
 
@@ -202,6 +204,9 @@ export class NodeExchange implements Exchange, ReadOff {
     const request = this.#request;
     if (request.complete && request.readableEnded) return this.#close();
     this.#listen();
+    const left = this.#contentLength - this.#received;
+    // What fits one chunk is as good as here.
+    if (this.#contentLength >= 0 && left <= CHUNK_BYTES) return this.flow();
     request.pause();
     readOffs.begin(this);
   }
