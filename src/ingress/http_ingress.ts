@@ -7,11 +7,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange } from "./exchange.ts";
 import { formatOf, KNOWN_ENCODINGS, KNOWN_TYPES } from "./formats.ts";
-import { type IngestHead, IngestRequest, sharedTooLarge } from "./ingest_request.ts";
+import { type IngestHead, IngestRequest, sharedTooLarge, utf8Of } from "./ingest_request.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { type ProblemKind, problemReply, type Reply } from "./replies.ts";
 import type { StreamDoor } from "./stream_door.ts";
@@ -216,9 +215,8 @@ export class HttpIngress {
       }
     }
     const keyHeader = exchange.header("x-weir-key");
-    // The server gives header bytes as one character each; a key is UTF-8 wherever it comes from.
     const key = keyHeader !== undefined
-      ? Buffer.from(keyHeader, "latin1").toString()
+      ? utf8Of(keyHeader)
       : (query === "" ? null : new URLSearchParams(query).get("key"));
     const head: IngestHead = { format, encoding, contentLength, key: key || null, cloudEvent };
     const tooLarge = sharedTooLarge(door, exchange, head);

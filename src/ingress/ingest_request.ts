@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import {
   cloudEventId,
   encodeHeaders,
@@ -561,12 +562,16 @@ export function sharedMeta(door: StreamDoor, exchange: Exchange, head: IngestHea
   if (head.key === null && head.cloudEvent === null && door.policy.headers.length === 0) {
     return partition.plainMeta();
   }
-  const headers: (readonly [string, string])[] = head.cloudEvent ? [...head.cloudEvent] : [];
+  const headers: (readonly [string, string])[] = (head.cloudEvent ?? []).map((
+    [name, value],
+  ) => [name, utf8Of(value)]);
   for (const name of door.policy.headers) {
     const value = exchange.header(name);
-    if (value !== undefined && !headers.some(([other]) => other === name)) headers.push([name, value]);
+    if (value !== undefined && !headers.some(([other]) => other === name)) {
+      headers.push([name, utf8Of(value)]);
+    }
   }
-  const event = head.cloudEvent && Object.fromEntries(head.cloudEvent);
+  const event = head.cloudEvent && Object.fromEntries(headers);
   return {
     acceptedAtMs: door.clock.wallMs(),
     id: event ? encoder.encode(cloudEventId(event["ce-source"], event["ce-id"])) : EMPTY,
@@ -574,6 +579,11 @@ export function sharedMeta(door: StreamDoor, exchange: Exchange, head: IngestHea
     headerCount: headers.length,
     headerBytes: encodeHeaders(headers),
   };
+}
+
+/** The server gives header bytes as one character each; what they say is UTF-8. */
+export function utf8Of(headerValue: string): string {
+  return Buffer.from(headerValue, "latin1").toString();
 }
 
 /** Why what the records share cannot be kept, or null. */

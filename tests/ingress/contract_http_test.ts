@@ -272,6 +272,16 @@ Deno.test("HttpIngress keeps the request headers that the stream names, and no o
   assertEquals(door.got[0].headers, [["x-tenant", "a"]]);
 });
 
+Deno.test("HttpIngress keeps a request header as the bytes that were sent", async () => {
+  await using door = await OpenDoor.start({ stream: { headers: ["x-city"] } });
+  using connection = await door.connect();
+  const head =
+    "POST /v1/streams/s HTTP/1.1\r\nHost: x\r\nX-City: Zürich\r\nContent-Type: application/json\r\n";
+  await connection.write(new Uint8Array(Buffer.from(`${head}Content-Length: 2\r\n\r\n{}`)));
+  assertTaken(await connection.readAnswer(), 1);
+  assertEquals(door.sink.got[0].headers, [["x-city", "Zürich"]]);
+});
+
 Deno.test("HttpIngress answers 202 with ack: memory, before the sink has anything", async () => {
   await using door = await OpenDoor.start({ stream: { ack: "memory" } });
   door.sink.hold();
