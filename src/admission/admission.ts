@@ -201,11 +201,6 @@ export class Admission {
     }, maxMs);
   }
 
-  /** Whether another body could wait. */
-  get waitingRoom(): boolean {
-    return this.#waiting.length < this.#maxWaiters;
-  }
-
   /** Segments may have come home: those who wait are served, oldest first. */
   serve(): void {
     if (this.#serving) {
@@ -238,15 +233,15 @@ export class Admission {
   /** Seconds for `Retry-After` of a request of `bytes` bytes that found no room; `again`: though it came as it was told. */
   retryAfterSeconds(bytes: number, again = false): number {
     this.refused++;
-    const { stalledMs, hintMs } = this.#drain();
+    const drain = this.#drain();
     // While nothing has drained yet, a second is as good a guess as a minute, and found out sooner.
     const { pool } = this.partition;
-    const bytesPerSecond = this.#steadyRate() || pool.size * pool.segmentBytes;
+    const bytesPerSecond = this.#steadyRate(drain.bytesPerSecond) || pool.size * pool.segmentBytes;
     let aheadBytes = 0;
     for (const { body } of this.#waiting) aheadBytes += body.expectedBytes;
     // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.
     aheadBytes = Math.min(aheadBytes, bytesPerSecond * this.#maxWaitMs / 1000);
-    const refusal = { needBytes: Math.max(1, bytes), bytesPerSecond, stalledMs, hintMs, aheadBytes, again };
+    const refusal = { ...drain, needBytes: Math.max(1, bytes), bytesPerSecond, aheadBytes, again };
     return this.#promises.book(refusal, this.#clock.nowMs());
   }
 
@@ -292,9 +287,8 @@ export class Admission {
   }
 
   /** The drain's rate without its short dips: a booking half a minute ahead must not double for a pause of the collector. */
-  #steadyRate(): number {
+  #steadyRate(rate: number): number {
     const now = this.#clock.nowMs();
-    const rate = this.#drain().bytesPerSecond;
     const weight = this.#steadyBytesPerSecond === 0 ? 1 : 1 - Math.exp((this.#steadyAtMs - now) / STEADY_MS);
     this.#steadyBytesPerSecond += (rate - this.#steadyBytesPerSecond) * weight;
     this.#steadyAtMs = now;

@@ -10,6 +10,7 @@
  */
 import { ConfigError } from "../core/errors.ts";
 import { MAX_KEY_BYTES, META_WORDS, SLOT_BYTES } from "../core/record.ts";
+import { MAX_LANES } from "../partition/result_partition.ts";
 import type { BuffersConfig } from "./sections.ts";
 import type { Config } from "./parse.ts";
 import type { SinkConfig } from "./sink_schema.ts";
@@ -48,9 +49,6 @@ export interface StreamPlan {
   /** Number of its lanes. */
   readonly lanes: number;
 }
-
-/** Lanes are bits of one word where a stream says which of them it leaves out. */
-const MAX_LANES = 31;
 
 /** The whole plan. It fits when `totalGuaranteed <= segments`. */
 export interface SegmentPlan {

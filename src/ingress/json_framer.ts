@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isBlank } from "../core/json_bytes.ts";
 import { JsonScanner, ScanStatus } from "../core/json_scanner.ts";
 import { SlotFlag } from "../core/record.ts";
 import { Framer, type FramerOptions, jsonFlags, type PieceEnd } from "./framer.ts";
@@ -34,7 +35,7 @@ export class JsonFramer extends Framer {
     let pos = from;
     while (pos < to && this.failure === null) {
       const byte = source[pos];
-      if (byte === 32 || byte === 10 || byte === 13 || byte === 9) {
+      if (isBlank(byte)) {
         pos++;
         continue;
       }

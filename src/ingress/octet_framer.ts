@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isBlank } from "../core/json_bytes.ts";
 import { JsonScanner, ScanStatus } from "../core/json_scanner.ts";
 import { SlotFlag } from "../core/record.ts";
 import { Framer, type FramerOptions, type PieceEnd } from "./framer.ts";
@@ -97,8 +98,4 @@ export class OctetFramer extends Framer {
   }
 
   protected override atEnd(): void {}
-}
-
-function isBlank(byte: number): boolean {
-  return byte === 32 || byte === 9 || byte === 10 || byte === 13;
 }

@@ -28,7 +28,7 @@ export { PartitionLane } from "./partition_lane.ts";
 export type { StreamBuffer } from "./stream_buffer.ts";
 
 /** Most lanes of a stream: they are the bits of one word, its sign left out. */
-const MAX_LANES = 31;
+export const MAX_LANES = 31;
 
 /** What a commit did. */
 export interface Committed {
