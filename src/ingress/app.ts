@@ -29,7 +29,8 @@ export function createDataApp(ingress: HttpIngress): Hono {
       return RESPONSE_ALREADY_SENT;
     }
     const exchange = new WebExchange(c.req.raw);
-    ingress.begin(c.req.method, target, exchange, (request) => exchange.bind(request));
+    const ingest = ingress.begin(c.req.method, target, exchange);
+    if (ingest !== null) exchange.bind(ingest);
     return exchange.response;
   });
   app.notFound((c) =>

@@ -57,7 +57,8 @@ export class HttpIngress {
   handle(request: IncomingMessage, response: ServerResponse, target: string = request.url ?? ""): boolean {
     if (!target.startsWith(STREAMS_PATH)) return false;
     const exchange = new NodeExchange(request, response);
-    this.begin(request.method ?? "", target, exchange, (ingest) => exchange.bind(ingest));
+    const ingest = this.begin(request.method ?? "", target, exchange);
+    if (ingest !== null) exchange.bind(ingest);
     return true;
   }
 
@@ -84,11 +85,12 @@ export class HttpIngress {
     return true;
   }
 
-  /** Judges the head, and gives the body's request to `bind` or the refusal to `exchange`. */
-  begin(method: string, target: string, exchange: Exchange, bind: (ingest: IngestRequest) => void): void {
+  /** Judges the head. Returns the request that the body is for, or gives the refusal to `exchange` and returns null. */
+  begin(method: string, target: string, exchange: Exchange): IngestRequest | null {
     const judged = this.#judge(method, target, exchange);
-    if (judged.kind === "refused") this.#refuse(judged, exchange);
-    else bind(new IngestRequest(judged.door, exchange, judged.head));
+    if (judged.kind === "taken") return new IngestRequest(judged.door, exchange, judged.head);
+    this.#refuse(judged, exchange);
+    return null;
   }
 
   #refuse({ door, reply, close }: Refused, exchange: Exchange): void {

@@ -18,7 +18,7 @@ import {
   SlotFlag,
 } from "../core/record.ts";
 import type { AdmittedBody } from "../admission/admission.ts";
-import { AckCounter } from "../partition/acks.ts";
+import { AckCounter, type AckOwner } from "../partition/acks.ts";
 import type { BodyWriter, Committed } from "../partition/result_partition.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
 import type { Dated } from "./deadline_queue.ts";
@@ -26,7 +26,14 @@ import { BodyDecoder } from "./decoder.ts";
 import type { Exchange } from "./exchange.ts";
 import { type BodyFormat, sniff } from "./formats.ts";
 import type { Framer, RejectedRecord } from "./framer.ts";
-import { type ProblemKind, problemReply, type Reply, resultReply, type Tally } from "./replies.ts";
+import {
+  allTakenReply,
+  type ProblemKind,
+  problemReply,
+  type Reply,
+  resultReply,
+  type Tally,
+} from "./replies.ts";
 import type { StreamDoor } from "./stream_door.ts";
 
 /** Up to this many decoded bytes a body is taken whole or not at all. */
@@ -57,7 +64,7 @@ export interface IngestHead {
 }
 
 /** The request. */
-export class IngestRequest implements AdmittedBody, Dated {
+export class IngestRequest implements AdmittedBody, AckOwner, Dated {
   readonly age: number;
   readonly promised: boolean;
   dueMs = 0;
@@ -216,6 +223,16 @@ export class IngestRequest implements AdmittedBody, Dated {
     if (this.#waiting) return false;
     if (!this.#answered && !this.#ended) this.#resumeBody();
     return true;
+  }
+
+  allSettled(): void {
+    this.#answerTaken(200);
+  }
+
+  #answerTaken(status: 200 | 202): void {
+    const plain = this.#rejectedCount === 0 && this.#shed === null && this.#next === this.#records &&
+      (this.#counter === null || this.#counter.deadLettered === 0);
+    this.#answer(plain ? allTakenReply(status, this.#records) : resultReply(status, this.#tally()));
   }
 
   late(): void {
@@ -377,7 +394,7 @@ export class IngestRequest implements AdmittedBody, Dated {
   #finish(): void {
     const counter = this.#counter;
     if (counter === null) {
-      this.#answer(resultReply(202, this.#tally()));
+      this.#answerTaken(202);
       return;
     }
     this.#taken = true;
@@ -388,9 +405,7 @@ export class IngestRequest implements AdmittedBody, Dated {
 
   #newCounter(): AckCounter | null {
     if (this.#door.policy.ack === "memory") return null;
-    return this.#counter = new AckCounter(() => {
-      this.#answer(resultReply(200, this.#tally()));
-    });
+    return this.#counter = new AckCounter(this);
   }
 
   #stall(): void {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Connection, type OpenExchange } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import type { IngestRequest } from "./ingest_request.ts";
 import { type ReadOff, ReadOffQueue, SILENT_MS } from "./read_off.ts";
@@ -19,41 +19,20 @@ const CHUNK_BYTES = 65_536;
 const READ_OFF_MS = 5_000;
 
 const kExchange = Symbol("weir.exchange");
-const kOpen = Symbol("weir.open");
-const kRank = Symbol("weir.rank");
 
 /** One for the process: memory is the process's. */
 const readOffs = new ReadOffQueue();
-
-/**
- * Unanswered requests of one connection, and those beyond the first of each in the whole process: some 3 KB each, which
- * no pool counts. A chunk of 64 KiB alone may hold a thousand; a connection that goes beyond is cut.
- */
-const MAX_PIPELINED = 2_048;
-const MAX_PIPELINED_IN_ALL = 16_384;
-let pipelined = 0;
 
 /** A request with its exchange: the listeners are shared functions, none is made per request. */
 interface Carrying {
   [kExchange]?: NodeExchange;
 }
 
-/** A socket with the exchanges that are open on it: one listener per connection tells them all that the client is gone. */
-interface Carrier {
-  [kOpen]?: Set<NodeExchange>;
-  [kRank]?: Rank;
-}
-
-/** The place in line of a client that was told to come back. */
-interface Rank {
-  readonly age: number;
-  readonly fromMs: number;
-}
-
 /** The exchange. */
-export class NodeExchange implements Exchange, ReadOff {
+export class NodeExchange implements Exchange, ReadOff, OpenExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #connection: Connection;
   readonly #contentLength: number;
   #ingest: IngestRequest | null = null;
   #readOff = -1;
@@ -64,6 +43,7 @@ export class NodeExchange implements Exchange, ReadOff {
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request;
     this.#response = response;
+    this.#connection = Connection.of(request.socket);
     const length = request.headers["content-length"];
     this.#contentLength = length === undefined ? -1 : Number(length);
   }
@@ -81,17 +61,9 @@ export class NodeExchange implements Exchange, ReadOff {
     request.on("data", onData);
     // A body of known length ends with its last byte (`data`): one listener less per request.
     if (!(this.#contentLength > 0)) request.on("end", onEnd);
-    const socket = request.socket as Socket & Carrier;
-    let open = socket[kOpen];
-    if (open === undefined) {
-      open = socket[kOpen] = new Set();
-      socket.on("close", onSocketClose);
-    }
-    if (open.size > 0) pipelined++;
-    open.add(this);
+    const mayStay = this.#connection.open(this);
     // Refused ones are answered in this turn; those that wait for delivery may wait long.
-    const waits = this.#readOff < 0;
-    if (waits && (open.size > MAX_PIPELINED || pipelined > MAX_PIPELINED_IN_ALL)) socket.destroy();
+    if (!mayStay && this.#readOff < 0) request.socket.destroy();
   }
 
   header(name: string): string | undefined {
@@ -105,15 +77,11 @@ export class NodeExchange implements Exchange, ReadOff {
   }
 
   takeRank(nowMs: number): number {
-    const socket = this.#request.socket as Socket & Carrier;
-    const rank = socket[kRank];
-    if (rank === undefined) return -1;
-    socket[kRank] = undefined;
-    return nowMs >= rank.fromMs ? rank.age : -1;
+    return this.#connection.takeRank(nowMs);
   }
 
   keepRank(age: number, fromMs: number): void {
-    (this.#request.socket as Socket & Carrier)[kRank] = { age, fromMs };
+    this.#connection.keepRank(age, fromMs);
   }
 
   pause(): void {
@@ -194,8 +162,7 @@ export class NodeExchange implements Exchange, ReadOff {
   }
 
   #close(): void {
-    const open = (this.#request.socket as Socket & Carrier)[kOpen];
-    if (open?.delete(this) && open.size > 0) pipelined--;
+    this.#connection.close(this);
     if (this.#readOff >= 0) readOffs.end(this);
   }
 
@@ -224,11 +191,4 @@ function onData(this: IncomingMessage & Carrying, chunk: Uint8Array): void {
 
 function onEnd(this: IncomingMessage & Carrying): void {
   this[kExchange]!.end();
-}
-
-function onSocketClose(this: Socket & Carrier): void {
-  const open = this[kOpen]!;
-  pipelined -= Math.max(0, open.size - 1);
-  for (const exchange of open) exchange.gone();
-  open.clear();
 }

@@ -70,17 +70,23 @@ const TITLES: Readonly<Record<ProblemKind, string>> = {
   "stopped": "The gateway stopped",
 };
 
-/** The result object as JSON. */
-export function resultBody(tally: Tally): string {
-  if (tally.rejectedCount === 0 && tally.deadLettered === 0 && tally.shed === null) {
-    return `{"accepted":${tally.accepted},"next":${tally.next},"rejectedCount":0,"rejected":[]}`;
+// Requests mostly repeat themselves: the last answer often is the next one, and need not be put together again.
+let lastCount = -1;
+let lastReply: Reply = { status: 0, headers: JSON_HEADERS, body: "" };
+
+/** The answer to a request whose `count` records were all taken, by all sinks. */
+export function allTakenReply(status: 200 | 202, count: number): Reply {
+  if (count !== lastCount || status !== lastReply.status) {
+    lastCount = count;
+    const body = `{"accepted":${count},"next":${count},"rejectedCount":0,"rejected":[]}`;
+    lastReply = { status, headers: JSON_HEADERS, body };
   }
-  return JSON.stringify(resultOf(tally));
+  return lastReply;
 }
 
 /** The answer to a request whose records were taken. */
 export function resultReply(status: 200 | 202, tally: Tally): Reply {
-  return { status, headers: JSON_HEADERS, body: resultBody(tally) };
+  return { status, headers: JSON_HEADERS, body: JSON.stringify(resultOf(tally)) };
 }
 
 /** The answer to a request that was refused, wholly or from `next` on. */

@@ -64,7 +64,7 @@ export class DeadLetter {
 
   /** Takes the rejected records on. */
   submit(rejection: Rejection): void {
-    const counter = new AckCounter(rejection.done);
+    const counter = new AckCounter({ allSettled: rejection.done });
     this.#waiting.push({ rejection, at: 0, counter });
     if (this.#waiting.length === 1) this.serve();
   }

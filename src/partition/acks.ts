@@ -6,16 +6,22 @@
  */
 import { assert } from "../core/assert.ts";
 
+/** Who waits for a counter. An object and not a function: most requests have one, and a closure would be one object more for each. */
+export interface AckOwner {
+  /** Everything expected is settled. Called once, from inside the settling call: it must not throw. */
+  allSettled(): void;
+}
+
 /** Counts the deliveries that one request waits for: its records, times the sinks that its ack waits for. */
 export class AckCounter {
   #open = 1; // the seal, so that a body still being read cannot be settled between two of its records
-  #settled: (() => void) | null;
+  #owner: AckOwner | null;
   /** Of the deliveries so far, those that ended in a dead letter. */
   deadLettered = 0;
 
-  /** @param settled is called once, from inside the settling call, when the counter is sealed and nothing is open: it must not throw. */
-  constructor(settled: () => void) {
-    this.#settled = settled;
+  /** @param owner is told when the counter is sealed and nothing is open. */
+  constructor(owner: AckOwner) {
+    this.#owner = owner;
   }
 
   /** Deliveries still to come, and one for the seal. */
@@ -39,14 +45,14 @@ export class AckCounter {
     this.#open -= deliveries;
     assert(this.#open >= 0, "no record is settled twice for one sink");
     if (this.#open === 0) {
-      const settled = this.#settled;
-      this.#settled = null;
-      settled?.();
+      const owner = this.#owner;
+      this.#owner = null;
+      owner?.allSettled();
     }
   }
 
   /** Nobody waits any longer (the client is gone, or was told 504): settling goes on, the call is not made. */
   abandon(): void {
-    this.#settled = null;
+    this.#owner = null;
   }
 }

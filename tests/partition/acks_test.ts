@@ -6,7 +6,7 @@ import { AckCounter } from "../../src/partition/acks.ts";
 
 function counted(): { counter: AckCounter; calls: () => number } {
   let calls = 0;
-  return { counter: new AckCounter(() => calls++), calls: () => calls };
+  return { counter: new AckCounter({ allSettled: () => calls++ }), calls: () => calls };
 }
 
 Deno.test("AckCounter.seal() tells at once where nothing was expected", () => {

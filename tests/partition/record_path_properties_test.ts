@@ -122,7 +122,7 @@ class World {
   newRequest(waits: boolean): Request | null {
     if (!waits) return null;
     const request: Request = {
-      counter: new AckCounter(() => request.settledCalls++),
+      counter: new AckCounter({ allSettled: () => request.settledCalls++ }),
       due: 0,
       sealed: false,
       settledCalls: 0,

@@ -164,7 +164,7 @@ Deno.test("ResultPartition.commit() cuts a full segment at once, and the records
 
 Deno.test("ResultPartition.commit() gives a request no span in a buffer that holds none of its records", () => {
   const fixture = new Fixture({ sink: "a" });
-  const [one, two] = [new AckCounter(() => {}), new AckCounter(() => {})];
+  const [one, two] = [new AckCounter({ allSettled: () => {} }), new AckCounter({ allSettled: () => {} })];
   fixture.commit(["x".repeat(170)], one);
   fixture.commit(["y".repeat(30)], two);
   fixture.commit(["z".repeat(30)], two);
@@ -255,7 +255,7 @@ Deno.test("ResultPartition.commit() settles each request's counter with its own 
   const fixture = new Fixture({ sink: "a" }, { sink: "b" }, { sink: "c", acks: false });
   const settled: string[] = [];
   for (const name of ["one", "two"]) {
-    const counter = new AckCounter(() => settled.push(name));
+    const counter = new AckCounter({ allSettled: () => settled.push(name) });
     fixture.commit([name, name], counter);
     assertEquals(counter.open, 1 + 2 * 2, "two sinks are waited for, the third is best effort");
     counter.seal();
@@ -296,7 +296,7 @@ Deno.test("ResultPartition.commit() leaves out all lanes of a sink that sheds an
   b0.receive();
   readAndSettle(b1);
   assertEquals([b0.input.full, b1.input.full], [true, false]);
-  const counter = new AckCounter(() => {});
+  const counter = new AckCounter({ allSettled: () => {} });
   assertEquals(fixture.commit(["3"], counter).shedMask, 0b110);
   assertEquals(counter.open, 2, "only sink a is waited for");
   assertEquals([0, 1, 2].map((lane) => fixture.partition.openRecords(lane)), [1, 0, 0]);
@@ -344,7 +344,7 @@ Deno.test("ResultPartition.handOver() queues what is complete, once, behind what
   write(body, large);
   body.writer.startRecord();
   piece(body, bytes(large));
-  const counter = new AckCounter(() => {});
+  const counter = new AckCounter({ allSettled: () => {} });
   assertEquals(fixture.partition.handOver(body, counter, false).records, 2);
   assertEquals(fixture.partition.handOver(body, counter, false).records, 0);
   assertEquals([counter.open, fixture.partition.acceptedRecords], [3, 3]);

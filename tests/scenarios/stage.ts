@@ -42,7 +42,7 @@ export class StageRequest implements Exchange {
     this.#stage = stage;
     this.#headers = new Map([["content-type", "application/x-ndjson"]]);
     if (length >= 0) this.#headers.set("content-length", String(length));
-    stage.gateway.ingress.begin("POST", `/v1/streams/${stream}`, this, (ingest) => this.#ingest = ingest);
+    this.#ingest = stage.gateway.ingress.begin("POST", `/v1/streams/${stream}`, this);
   }
 
   /** Status of the answer; 0 before. */

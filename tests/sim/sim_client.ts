@@ -90,7 +90,7 @@ export class SimClient implements Exchange {
     const { ingress, chance, clock, tally } = this.#parts;
     tally.add("requests");
     tally.add("records", this.entry.indexes.length);
-    ingress.begin(this.plan.method, this.plan.target, this, (ingest) => this.#ingest = ingest);
+    this.#ingest = ingress.begin(this.plan.method, this.plan.target, this);
     if (this.#answers > 0) return;
     if (this.plan.patienceMs < Infinity) {
       this.#vanish = clock.setTimer(() => this.#goAway(), this.plan.patienceMs);
