@@ -10,9 +10,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange } from "./exchange.ts";
 import { formatOf, KNOWN_ENCODINGS, KNOWN_TYPES } from "./formats.ts";
-import { type IngestHead, IngestRequest, sharedTooLarge, utf8Of } from "./ingest_request.ts";
+import { type IngestHead, IngestRequest } from "./ingest_request.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { type ProblemKind, problemReply, type Reply } from "./replies.ts";
+import { sharedMetaOf, utf8Of } from "./shared_meta.ts";
 import type { StreamDoor } from "./stream_door.ts";
 
 /** Where streams are. */
@@ -220,9 +221,15 @@ export class HttpIngress {
     const key = keyHeader !== undefined
       ? utf8Of(keyHeader)
       : (query === "" ? null : new URLSearchParams(query).get("key"));
-    const head: IngestHead = { format, encoding, contentLength, key: key || null, cloudEvent };
-    const tooLarge = sharedTooLarge(door, exchange, head);
-    if (tooLarge !== null) return refused(door, "headers-too-large", 431, tooLarge);
+    const shared = sharedMetaOf(door, exchange, key || null, cloudEvent);
+    if ("tooLarge" in shared) return refused(door, "headers-too-large", 431, shared.tooLarge);
+    const head: IngestHead = {
+      format,
+      encoding,
+      contentLength,
+      shared: shared.meta,
+      isCloudEvent: cloudEvent !== null,
+    };
     return { kind: "taken", door, head };
   }
 }

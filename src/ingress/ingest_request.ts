@@ -7,16 +7,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import {
-  cloudEventId,
-  encodeHeaders,
-  hashKey,
-  MAX_KEY_BYTES,
-  metaBytes,
-  type RecordMeta,
-  SlotFlag,
-} from "../core/record.ts";
+import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
 import type { AdmittedBody } from "../admission/admission.ts";
 import { AckCounter, type AckOwner } from "../partition/acks.ts";
 import type { BodyWriter, Committed } from "../partition/result_partition.ts";
@@ -45,7 +36,6 @@ const ENCODING_OVERHEAD_BYTES = 65_536;
 /** A client may be this much early, ms: its clock and ours tick apart, and its wait began before our answer was written. */
 const EARLY_MS = 100;
 
-const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 let nextAge = 0;
 
@@ -57,10 +47,10 @@ export interface IngestHead {
   readonly encoding: string;
   /** Content-Length, or -1. */
   readonly contentLength: number;
-  /** `X-Weir-Key` or `?key=`, or null. */
-  readonly key: string | null;
-  /** CloudEvents binary mode: the `ce-*` headers. */
-  readonly cloudEvent: readonly (readonly [string, string])[] | null;
+  /** What its records share beside the moment, or null. */
+  readonly shared: RecordMeta | null;
+  /** Whether the headers make it a CloudEvent in binary mode. */
+  readonly isCloudEvent: boolean;
 }
 
 /** The request. */
@@ -284,7 +274,7 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
     const { partition } = admission;
     const framer = this.#beginFramer(
       this.#door.wholeFramer(this.#format),
-      partition.begin(this.#sharedMeta()),
+      partition.begin(this.#recordMeta()),
     );
     const end = framer.push(chunk, 0, chunk.length, true);
     if (framer.failure) {
@@ -315,7 +305,7 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
     const { admission } = this.#door;
     if (this.#body === null) {
       const take = () => admission.take(this, this.#framer?.writer.inRecord ?? false);
-      this.#body = admission.partition.bodyWriter(take, this.#sharedMeta());
+      this.#body = admission.partition.bodyWriter(take, this.#recordMeta());
       this.#framer = this.#beginFramer(this.#door.newFramer(this.#format), this.#body.writer);
       admission.opened(this);
     }
@@ -557,58 +547,16 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
   }
 
   #beginFramer(framer: Framer, writer: RecordWriter): Framer {
-    const { key } = this.#sharedMeta();
+    const { key } = this.#recordMeta();
     const isEvent = this.#format === "cloud-event" || this.#format === "cloud-event-batch";
     const flags = (key.length > 0 ? SlotFlag.KEY_SHARED : 0) |
-      (this.#head.cloudEvent ? SlotFlag.CLOUD_EVENT : 0) |
+      (this.#head.isCloudEvent ? SlotFlag.CLOUD_EVENT : 0) |
       (isEvent ? SlotFlag.CLOUD_EVENT_JSON : 0);
     framer.begin(writer, key.length > 0 ? hashKey(key, 0, key.length) : -1, flags);
     return framer;
   }
 
-  #sharedMeta(): RecordMeta {
-    return this.#meta ??= sharedMeta(this.#door, this.#exchange, this.#head);
+  #recordMeta(): RecordMeta {
+    return this.#meta ??= this.#head.shared ?? this.#door.admission.partition.plainMeta();
   }
-}
-
-/** What all records of the request share. */
-export function sharedMeta(door: StreamDoor, exchange: Exchange, head: IngestHead): RecordMeta {
-  const { partition } = door.admission;
-  if (head.key === null && head.cloudEvent === null && door.policy.headers.length === 0) {
-    return partition.plainMeta();
-  }
-  const headers: (readonly [string, string])[] = (head.cloudEvent ?? []).map((
-    [name, value],
-  ) => [name, utf8Of(value)]);
-  for (const name of door.policy.headers) {
-    const value = exchange.header(name);
-    if (value !== undefined && !headers.some(([other]) => other === name)) {
-      headers.push([name, utf8Of(value)]);
-    }
-  }
-  const event = head.cloudEvent && Object.fromEntries(headers);
-  return {
-    acceptedAtMs: door.clock.wallMs(),
-    id: event ? encoder.encode(cloudEventId(event["ce-source"], event["ce-id"])) : EMPTY,
-    key: head.key === null ? EMPTY : encoder.encode(head.key),
-    headerCount: headers.length,
-    headerBytes: encodeHeaders(headers),
-  };
-}
-
-/** The server gives header bytes as one character each; what they say is UTF-8. */
-export function utf8Of(headerValue: string): string {
-  return Buffer.from(headerValue, "latin1").toString();
-}
-
-/** Why what the records share cannot be kept, or null. */
-export function sharedTooLarge(door: StreamDoor, exchange: Exchange, head: IngestHead): string | null {
-  if (head.key === null && head.cloudEvent === null && door.policy.headers.length === 0) return null;
-  if (head.key !== null && encoder.encode(head.key).length > MAX_KEY_BYTES) {
-    return `the key is longer than ${MAX_KEY_BYTES} bytes`;
-  }
-  const bytes = metaBytes(sharedMeta(door, exchange, head));
-  return bytes <= door.policy.maxSharedBytes
-    ? null
-    : `key, id and kept headers take ${bytes} bytes, more than the ${door.policy.maxSharedBytes} that fit beside a record`;
 }

@@ -157,8 +157,8 @@ export class FakeStream {
       format: "lines",
       encoding: "identity",
       contentLength: -1,
-      key: null,
-      cloudEvent: null,
+      shared: null,
+      isCloudEvent: false,
       ...head,
     });
     return {
