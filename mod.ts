@@ -43,6 +43,7 @@ export {
   type SinkContext,
   type SinkDefinition,
   type SinkHints,
+  type SinkPermissions,
   type WriteResult,
 } from "./src/sink/adapter.ts";
 export {

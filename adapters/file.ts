@@ -203,6 +203,7 @@ export function createFileSink(open: OpenAppendFile = openAppendFile): SinkDefin
       writesInFlight: 2,
       inOrder: true,
     }),
+    permissions: ({ path }) => ({ read: [dirname(path)], write: [dirname(path)] }),
     async open(options, context) {
       const path = resolve(writerPath(options.path, context.writer));
       await makeFolder(dirname(path));

@@ -102,10 +102,16 @@ function headersOf({ format, compress, headers }: HttpOptions): Record<string, s
   return all;
 }
 
+/** `URL.host` leaves the usual port of its scheme out. */
+function hostAndPort({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+}
+
 /** Sends batches by HTTP. */
 export const httpSink: SinkDefinition<HttpOptions> = defineSink<HttpOptions>({
   type: "http",
   config: optionsSchema,
   hints: () => ({ maxRecords: 1000, maxBytes: 1_048_576, lingerMs: 5, framingBytes: 1, writesInFlight: 4 }),
+  permissions: ({ url }) => ({ net: [hostAndPort(new URL(url))] }),
   open: (options, { clock }) => new HttpSink(options, clock),
 });

@@ -17,6 +17,7 @@ import {
   planTables,
 } from "./config.ts";
 import { ConfigError } from "./core/errors.ts";
+import { permissionFlags } from "./permissions.ts";
 
 /** What {@linkcode main} needs of the outside. */
 export interface CliIo extends ConfigIo {
@@ -24,6 +25,8 @@ export interface CliIo extends ConfigIo {
   readonly stdout: (text: string) => void;
   /** Writes to standard error, as it is. */
   readonly stderr: (text: string) => void;
+  /** Folder of `mod.ts`. */
+  readonly home: string;
   /** Runs a gateway until it has stopped and resolves to the exit code. `configPath` is null for the embedded default. */
   readonly run: (config: Config, configPath: string | null) => Promise<number>;
 }
@@ -42,9 +45,17 @@ const EXIT_CODES = `
 Exit codes: 0 clean; 1 failed while running; 2 bad config or usage;
 3 stopped with acknowledged records neither delivered nor on disk`;
 
+const RIGHTS = `Deno did not give that right. "deno task start" gives what the config needs and no more;
+"deno run -A mod.ts run --print-permissions" prints the flags, with --config FILE those of a config
+`;
+
 interface ConfigOption {
   /** Path of the config file, relative to the working directory. */
   readonly config?: string;
+}
+
+interface RunOptions extends ConfigOption {
+  readonly printPermissions?: boolean;
 }
 
 /** Runs the command of `args` (those behind the program's name) and resolves to its exit code. Never rejects. */
@@ -57,6 +68,7 @@ export async function main(args: readonly string[], io: CliIo): Promise<number> 
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.CLEAN : ExitCode.USAGE;
     io.stderr(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (error instanceof Deno.errors.NotCapable) io.stderr(RIGHTS);
     return error instanceof ConfigError ? ExitCode.USAGE : ExitCode.FAILED;
   }
 }
@@ -72,8 +84,13 @@ function commandLine(io: CliIo, exit: (code: number) => void): Command {
   program.command("run")
     .description("start the gateway; without --config, with the embedded default")
     .option("-c, --config <file>", "config file, YAML or JSON")
-    .action(async (options: ConfigOption) => {
+    .option(
+      "--print-permissions",
+      "start nothing; print the flags of deno run that this config needs, one a line",
+    )
+    .action(async (options: RunOptions) => {
       const path = options.config ?? null;
+      if (options.printPermissions) return io.stdout(`${(await neededFlags(path, io)).join("\n")}\n`);
       const config = await loadConfig(path, io);
       planSegments(config);
       exit(await io.run(config, path));
@@ -91,4 +108,22 @@ function commandLine(io: CliIo, exit: (code: number) => void): Command {
     .description("print the JSON Schema of the config")
     .action(() => io.stdout(`${JSON.stringify(jsonSchema(io.sinks), null, 2)}\n`));
   return program;
+}
+
+/** Loads the config of `path` and sees what it asks of the machine meanwhile. */
+async function neededFlags(path: string | null, io: CliIo): Promise<string[]> {
+  const env = new Set<string>();
+  const sys = new Set<string>();
+  const config = await loadConfig(path, {
+    ...io,
+    env: (name) => {
+      env.add(name);
+      return io.env(name);
+    },
+    hostname: () => {
+      sys.add("hostname");
+      return "any";
+    },
+  });
+  return permissionFlags(config, { path, env: [...env], sys: [...sys], home: io.home });
 }

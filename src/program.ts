@@ -3,12 +3,12 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { builtInSinks } from "../adapters/mod.ts";
 import { main } from "./cli.ts";
 import type { Config } from "./config.ts";
 import type { Logger } from "./core/log.ts";
 import { Gateway } from "./gateway.ts";
-import { createLogger } from "./monitor/logger.ts";
 
 /** Stopped with acknowledged records that no sink has. */
 const EXIT_LOST = 3;
@@ -24,7 +24,12 @@ export async function runAsProgram(): Promise<void> {
     readTextFile: (path) => Deno.readTextFile(path),
     loadModule: (url) => import(url),
     sinks: builtInSinks,
-    run: (config) => runGateway(config, createLogger({ level: "info" })),
+    home: fileURLToPath(new URL("..", import.meta.url)),
+    run: async (config) => {
+      // Not before: it reads the environment as it is loaded, and without the right to the command could not say so.
+      const { createLogger } = await import("./monitor/logger.ts");
+      return runGateway(config, createLogger({ level: "info" }));
+    },
   });
   Deno.exit(code);
 }

@@ -43,6 +43,7 @@ async function weir(args: string[], ending: () => Promise<number> = () => Promis
     },
     loadModule: () => Promise.reject(new Error("no modules here")),
     sinks: SINKS,
+    home: "/weir/",
     run: (config, path) => {
       runs.push([config.listen.port, path]);
       return ending();

@@ -24,6 +24,8 @@ export interface ConfigIo {
   readonly loadModule: (url: string) => Promise<unknown>;
   /** The kinds of sinks that need no module. */
   readonly sinks: readonly SinkDefinition[];
+  /** Gives `gateway.id` where it is not set; the host's name by default. */
+  readonly hostname?: () => string;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface ConfigIo {
 export async function loadConfig(path: string | null, io: ConfigIo): Promise<Config> {
   const raw = path === null ? DEFAULT_CONFIG : await loadConfigFile(path, io);
   const modules = await loadModuleSinks(raw, pathToFileURL(resolve(path ?? "config")).href, io.loadModule);
-  return parseConfig(raw, [...io.sinks, ...modules]);
+  return parseConfig(raw, [...io.sinks, ...modules], { hostname: io.hostname });
 }
 
 /** The file `path` as it was written, with the environment put in. Throws {@linkcode ConfigError}. */

@@ -141,6 +141,20 @@ export interface SinkAdapter {
   close(signal: AbortSignal): void | Promise<void>;
 }
 
+/** What a sink needs of the machine, as `deno run` counts it. */
+export interface SinkPermissions {
+  /** `host:port` that it connects to. */
+  readonly net?: readonly string[];
+  /** Files and folders that it reads. */
+  readonly read?: readonly string[];
+  /** Files and folders that it writes. */
+  readonly write?: readonly string[];
+  /** Variables of the environment that it looks up. */
+  readonly env?: readonly string[];
+  /** System information, as `hostname`. */
+  readonly sys?: readonly string[];
+}
+
 /** A kind of sink: what its config is, what batches it likes, and how it opens. */
 // deno-lint-ignore no-explicit-any -- a list of sinks of any config is what the registry is
 export interface SinkDefinition<C = any> {
@@ -150,6 +164,8 @@ export interface SinkDefinition<C = any> {
   readonly config: ZodType<C>;
   /** The favourite batch shape. */
   hints(config: C): SinkHints;
+  /** What it needs of the machine beside `dataDir`; nothing where this is left out. `weir run --print-permissions` adds it up. */
+  permissions?(config: C): SinkPermissions;
   /** Connects, or throws with what is wrong; the lane then backs off and tries again. */
   open(config: C, context: SinkContext): SinkAdapter | Promise<SinkAdapter>;
 }
