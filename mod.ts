@@ -18,7 +18,7 @@
  *
  * @module
  */
-export { createGateway, type GatewayOptions, type WeirGateway } from "./src/gateway.ts";
+export { createGateway, type GatewayOptions, type UpgradeSource, type WeirGateway } from "./src/gateway.ts";
 export type { StopReport } from "./src/lifecycle.ts";
 export type {
   AdminConfig,

@@ -8,6 +8,8 @@
  * @module
  */
 import type { Hono } from "hono";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import manifest from "../deno.json" with { type: "json" };
 import { builtInSinks } from "../adapters/mod.ts";
 import { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
@@ -17,7 +19,9 @@ import { type Logger, silentLogger } from "./core/log.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { createDataApp } from "./ingress/app.ts";
 import { DecoderBudget } from "./ingress/decoder.ts";
-import { HttpIngress } from "./ingress/http_ingress.ts";
+import { type DoorKeeper, HttpIngress } from "./ingress/http_ingress.ts";
+import { PartialBudget } from "./ingress/partial_budget.ts";
+import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
 import { Lifecycle, type StopReport } from "./lifecycle.ts";
 import { toLimits } from "./limits_of.ts";
 import type { GatewayView } from "./monitor/view.ts";
@@ -38,6 +42,15 @@ export interface GatewayOptions {
   readonly log?: Logger;
 }
 
+/** What `attach` needs of a server of `node:http` or `node:https`. */
+export interface UpgradeSource {
+  /** Calls `listener` for each request for an upgrade, with its socket and what came behind the head. */
+  on(
+    event: "upgrade",
+    listener: (request: IncomingMessage, socket: Socket, head: Uint8Array) => void,
+  ): unknown;
+}
+
 /** A gateway, as its owner uses it. Use `await using`, or call `stop`. */
 export interface WeirGateway extends AsyncDisposable {
   /** The config in force. */
@@ -50,6 +63,8 @@ export interface WeirGateway extends AsyncDisposable {
   readonly adminPort: number;
   /** Opens the sinks, and no port: for a gateway whose `app` is mounted elsewhere. A sink that cannot be opened goes on trying. */
   open(): Promise<void>;
+  /** Takes the WebSocket upgrades of a `node:http` server of your own, in which `app` is mounted. */
+  attach(server: UpgradeSource): void;
   /** Opens the sinks and both ports of the config. Rejects, with everything closed again, when a port cannot be had. */
   start(): Promise<void>;
   /** Drains and closes everything, within `gateway.drainMs`; an aborted `signal` ends the drain at once. */
@@ -80,6 +95,8 @@ export class Gateway implements WeirGateway {
   readonly app: Hono;
   /** The HTTP door that `app` and the data port share. */
   readonly ingress: HttpIngress;
+  /** The WebSocket door of the data port, and of servers that `attach` was called for. */
+  readonly sockets: WebSocketIngress;
   /** The gateway for whoever looks. */
   readonly view: GatewayView;
   /** All memory for records. */
@@ -132,22 +149,38 @@ export class Gateway implements WeirGateway {
     this.sinks = sinks;
     this.streams = streams;
     this.#lifecycle = new Lifecycle({ config, streams, sinks, deadLetters, network: this.network, around });
-    this.ingress = new HttpIngress({
+    const keeper: DoorKeeper = {
       door: (name) => streams.get(name)?.door,
       drainingSeconds: () => this.#lifecycle.drainingSeconds(),
+    };
+    this.ingress = new HttpIngress(keeper);
+    let sessions = 0;
+    this.sockets = new WebSocketIngress({
+      keeper,
+      budget: new PartialBudget(config.buffers.partialBytes, around.clock),
+      clock: around.clock,
+      times: config.listen,
+      sessionId: () => `${idPrefix}${sessions++}`,
     });
     this.app = createDataApp(this.ingress);
     this.view = this.#makeView(around.clock);
   }
 
   /** Opens the sinks. Requests are taken from now on. A sink that cannot be opened goes on trying. */
-  open(): Promise<void> {
-    return this.#lifecycle.open();
+  async open(): Promise<void> {
+    await this.sockets.open();
+    await this.#lifecycle.open();
+  }
+
+  /** Takes the WebSocket upgrades of a `node:http` server of your own, in which `app` is mounted. */
+  attach(server: UpgradeSource): void {
+    server.on("upgrade", (request, socket, head) => this.sockets.upgrade(request, socket, head));
   }
 
   /** Opens the sinks and both ports of the config. Rejects, with everything closed again, when a port cannot be had. */
-  start(): Promise<void> {
-    return this.#lifecycle.start(this);
+  async start(): Promise<void> {
+    await this.sockets.open();
+    await this.#lifecycle.start(this);
   }
 
   /** Port of the data server; 0 when it is not open. */

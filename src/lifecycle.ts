@@ -10,6 +10,7 @@ import { createAdminApi } from "./admin/api.ts";
 import type { Config } from "./config.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
+import type { WebSocketIngress } from "./ingress/websocket_ingress.ts";
 import { createMetrics } from "./monitor/metrics.ts";
 import { ProcessProbe } from "./monitor/process_probe.ts";
 import type { GatewayState, GatewayView } from "./monitor/view.ts";
@@ -30,6 +31,8 @@ export interface StopReport {
 export interface Served {
   /** The data port's own requests. */
   readonly ingress: HttpIngress;
+  /** Its WebSockets. */
+  readonly sockets: WebSocketIngress;
   /** All others of the data port. */
   readonly app: Hono;
   /** What the admin port shows. */
@@ -116,7 +119,7 @@ export class Lifecycle {
     await this.open();
     try {
       const { listen, admin } = this.#config;
-      this.#data = await openDataPort(listen, served.ingress, served.app);
+      this.#data = await openDataPort(listen, served.ingress, served.sockets, served.app);
       const probe = this.#probe = new ProcessProbe(this.#around.clock);
       const api = createAdminApi({
         view: served.view,

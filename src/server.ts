@@ -6,10 +6,12 @@
  */
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ListenConfig } from "./config.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
+import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
 
 /** Requests that came too slowly are looked for this often; `node:http`'s own 30 s would make a 10 s limit a 40 s one. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -38,6 +40,7 @@ export interface ListeningServer {
 export function openDataPort(
   config: ListenConfig,
   ingress: HttpIngress,
+  sockets: WebSocketIngress,
   app: Hono,
 ): Promise<ListeningServer> {
   const fallback = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -47,7 +50,9 @@ export function openDataPort(
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     highWaterMark: UNREAD_BYTES,
-  }, (request: IncomingMessage, response: ServerResponse) => {
+    // Others ask for HTTP/2 (`curl --http2`) and take HTTP/1.1 as well.
+    shouldUpgradeCallback: WebSocketIngress.isAsked,
+  } as ServerOptions, (request: IncomingMessage, response: ServerResponse) => {
     if (!ingress.handle(request, response)) void fallback(request, response);
   });
   server.maxConnections = config.maxConnections;
@@ -56,8 +61,12 @@ export function openDataPort(
     response.writeContinue();
     void fallback(request, response);
   });
+  server.on(
+    "upgrade",
+    (request: IncomingMessage, socket: Socket, head: Uint8Array) => sockets.upgrade(request, socket, head),
+  );
   server.on("clientError", answerClientError);
-  return listen(server, config.hostname, config.port, "listen");
+  return listen(server, config.hostname, config.port, "listen", () => sockets.cut());
 }
 
 /** Opens the admin port. */
@@ -70,7 +79,13 @@ export function openAdminPort(app: Hono, hostname: string, port: number): Promis
   return listen(server, hostname, port, "admin");
 }
 
-function listen(server: Server, hostname: string, port: number, section: string): Promise<ListeningServer> {
+function listen(
+  server: Server,
+  hostname: string,
+  port: number,
+  section: string,
+  cutMore: () => void = () => {},
+): Promise<ListeningServer> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
@@ -88,7 +103,10 @@ function listen(server: Server, hostname: string, port: number, section: string)
             server.close(() => closed());
             server.closeIdleConnections();
           }),
-        cut: () => server.closeAllConnections(),
+        cut: () => {
+          server.closeAllConnections();
+          cutMore();
+        },
       });
     });
   });

@@ -112,10 +112,12 @@ export class StreamUnit {
         maxStallMs: config.maxStallMs,
         deliverTimeoutMs: config.deliverTimeoutMs,
         maxSharedBytes: network.segmentBytes / SHARED_SHARE,
+        origins: config.origins.map((origin) => origin.toLowerCase()),
       },
       admission: this.admission,
       decoders: options.decoders,
       clock: around.clock,
+      log: around.log,
       downSink: () => this.#downSink(),
     });
     const now = around.clock.nowMs();
@@ -131,12 +133,13 @@ export class StreamUnit {
 
   /** Resolves when no request is being read or waits for room: those that only wait for delivery are the lanes' matter. */
   drained(): Promise<void> {
+    this.door.drainSockets();
     return this.door.whenNoneReads();
   }
 
   /** Tells every request that is still open that the gateway stops. */
   stopRequests(): void {
-    for (const request of [...this.door.active]) request.stop();
+    this.door.stopAll();
   }
 
   /** Resolves when every lane has settled everything. */

@@ -21,6 +21,26 @@ const QUOTA_JITTER = 0.2;
 /** Time in which the rate for bookings follows the drain's, to two thirds, ms. */
 const STEADY_MS = 3_000;
 
+/** Order of arrival of whatever waits for a stream's buffers, over all streams. */
+let arrivals = 0;
+
+/** The age of one that arrives now; lower is older. */
+export function nextAge(): number {
+  return arrivals++;
+}
+
+/** A socket that is not read until there is room for what was read of it. */
+export interface PausedReader {
+  /** Order in which it began to wait; lower is older. */
+  readonly age: number;
+  /** Bytes of the message that comes first. */
+  readonly expectedBytes: number;
+  /** There may be room now. True when it waits for it no longer. */
+  retry(): boolean;
+  /** The quota may have tokens again. */
+  quotaOpened(): void;
+}
+
 /** A body as admission sees it. */
 export interface AdmittedBody {
   /** Order of arrival at the gateway; lower is older. */
@@ -74,6 +94,12 @@ export class Admission {
   readonly #quota: TokenBucket | null;
   /** Oldest first. */
   #waiting: Waiting[] = [];
+  /** Oldest first; as many as there are connections. */
+  readonly #readers: Set<PausedReader> = new Set();
+  readonly #quotaReaders: Set<PausedReader> = new Set();
+  #quotaTimer: Timer | null = null;
+  /** Room that clients were told they have, bytes; see `addCredit`. */
+  #creditBytes = 0;
   /** Bodies that hold segments of their own. */
   readonly #open: Set<AdmittedBody> = new Set();
   #steadyBytesPerSecond = 0;
@@ -113,6 +139,16 @@ export class Admission {
     return this.#open.size;
   }
 
+  /** Sockets that are not read for want of room. */
+  get pausedReaders(): number {
+    return this.#readers.size;
+  }
+
+  /** Room that clients were told they have and have not used, bytes. */
+  get creditBytes(): number {
+    return this.#creditBytes;
+  }
+
   /** The stream's quota, or null. */
   get quota(): TokenBucket | null {
     return this.#quota;
@@ -120,9 +156,7 @@ export class Admission {
 
   /** Whether `body` may take from the pool now: nobody older waits, no lane that blocks is full, and what is free is not promised to others. */
   mayTake(body: Pick<AdmittedBody, "age" | "promised" | "expectedBytes">): boolean {
-    const first = this.#waiting[0];
-    return (first === undefined || first.body.age >= body.age) &&
-      this.partition.hasRoomFor(body.expectedBytes) &&
+    return this.#isFirst(body.age) && this.#isSpare() && this.partition.hasRoomFor(body.expectedBytes) &&
       (body.promised || !this.#isPromised());
   }
 
@@ -131,11 +165,10 @@ export class Admission {
    * that was begun can be ended.
    */
   take(body: AdmittedBody, inRecord: boolean): Segment | null {
-    const first = this.#waiting[0];
-    if (first !== undefined && first.body.age < body.age) return null;
+    if (!this.#isFirst(body.age)) return null;
     if (!body.promised && body.heldSegments === 0 && this.#isPromised()) return null;
     const pool = this.partition.pool;
-    if (!inRecord && !pool.isAvailable) {
+    if (!inRecord && !(pool.isAvailable && this.#isSpare())) {
       // Unavailable with an idle segment: a lane is full. Giving back would free memory that may not be used.
       return pool.idleSegments > 0 ? null : this.#takeFromYounger(body);
     }
@@ -211,14 +244,82 @@ export class Admission {
     try {
       do {
         this.#serveAgain = false;
-        for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-          if (!this.partition.hasRoomFor(first.body.expectedBytes) || !first.body.retry()) break;
-          this.#leave(first.body);
-        }
+        while (this.#serveFirst());
       } while (this.#serveAgain);
     } finally {
       this.#serving = false;
     }
+  }
+
+  /** Serves the one that waits longest, a request or a socket. False when there is no room for it, or nobody waits. */
+  #serveFirst(): boolean {
+    const waiting = this.#waiting[0];
+    const reader: PausedReader | undefined = this.#readers.values().next().value;
+    if (reader !== undefined && (waiting === undefined || reader.age < waiting.body.age)) {
+      if (!this.partition.hasRoomFor(reader.expectedBytes) || !reader.retry()) return false;
+      this.#readers.delete(reader);
+      return true;
+    }
+    if (waiting === undefined) return false;
+    if (!this.partition.hasRoomFor(waiting.body.expectedBytes) || !waiting.body.retry()) return false;
+    this.#leave(waiting.body);
+    return true;
+  }
+
+  /** Whether nobody waits who is older. */
+  #isFirst(age: number): boolean {
+    const waiting = this.#waiting[0];
+    if (waiting !== undefined && waiting.body.age < age) return false;
+    const reader: PausedReader | undefined = this.#readers.values().next().value;
+    return reader === undefined || reader.age >= age;
+  }
+
+  /** Whether more is free than what clients were told they have. */
+  #isSpare(): boolean {
+    if (this.#creditBytes === 0) return true;
+    const { pool } = this.partition;
+    return (pool.size - pool.lentSegments) * pool.segmentBytes > this.#creditBytes;
+  }
+
+  /** Whether a message of `reader` may enter now: nobody older waits, and there is room that nobody was told of. */
+  mayRead(reader: PausedReader): boolean {
+    return this.#isFirst(reader.age) && this.#isSpare() && this.partition.hasRoomFor(reader.expectedBytes);
+  }
+
+  /** `reader` is told by `retry` when there may be room. It has no deadline: nobody waits for an answer. */
+  waitToRead(reader: PausedReader): void {
+    this.#readers.add(reader);
+  }
+
+  /** `reader` is told by `quotaOpened` when the quota may have tokens for a record of `bytes`. */
+  waitForQuota(reader: PausedReader, bytes: number): void {
+    this.#quotaReaders.add(reader);
+    const waitMs = this.#quota?.waitMs(1, bytes, this.#clock.nowMs()) ?? 0;
+    // One timer for all: those behind the first are asked again when it is due.
+    this.#quotaTimer ??= this.#clock.setTimer(() => this.#openQuota(), Math.max(1, Math.min(waitMs, 1_000)));
+  }
+
+  #openQuota(): void {
+    this.#quotaTimer = null;
+    const readers = [...this.#quotaReaders];
+    this.#quotaReaders.clear();
+    for (const reader of readers) {
+      // Once it is used up again the others wait on, in their order.
+      if (this.#quotaTimer === null) reader.quotaOpened();
+      else this.#quotaReaders.add(reader);
+    }
+  }
+
+  /** `reader` waits no longer. */
+  leaveReading(reader: PausedReader): void {
+    this.#quotaReaders.delete(reader);
+    if (this.#readers.delete(reader)) this.serve();
+  }
+
+  /** Keeps `bytes` free for a client that was told so (or, negative, which it has used): nobody else takes them. */
+  addCredit(bytes: number): void {
+    this.#creditBytes += bytes;
+    assert(this.#creditBytes >= 0, "no credit is used twice");
   }
 
   /** Refuses everyone who waits and everyone who holds: the stream goes. */

@@ -39,6 +39,12 @@ export const listenSchema = z.strictObject({
   maxConnections: whole(1, 1_000_000).default(10_000).describe(
     "Connections at once; further ones are closed",
   ),
+  pingMs: spanMs(0).default(20_000).describe(
+    "An idle WebSocket is asked so often whether it is alive, and cut after two silences; 0: never",
+  ),
+  idleTimeoutMs: spanMs(0).default(0).describe(
+    "A WebSocket without a message for so long is closed; 0: never",
+  ),
 }).transform((listen) => ({
   ...listen,
   headersTimeoutMs: listen.headersTimeoutMs ?? Math.min(10_000, listen.requestTimeoutMs),
@@ -62,6 +68,10 @@ export interface ListenConfig {
   readonly requestTimeoutMs: number;
   /** Connections at once. */
   readonly maxConnections: number;
+  /** How often an idle WebSocket is pinged, ms; 0 never. */
+  readonly pingMs: number;
+  /** Longest silence of a WebSocket, ms; 0 for ever. */
+  readonly idleTimeoutMs: number;
 }
 
 /** Schema of `admin`. */
@@ -100,6 +110,7 @@ export const buffersSchema = z.strictObject({
     ),
   maxPerLane: whole(1, 1_048_576).default(64)
     .describe("Queue limit of a lane in buffers; raised to twice its credits where needed"),
+  partialBytes: whole(65_536).default(16_777_216).describe("Unfinished WebSocket messages, all together"),
   decoderBytes: whole(65_536).default(33_554_432).describe("Windows of body decoders, all together"),
 }).refine(
   (buffers) => buffers.segments * buffers.segmentBytes <= MAX_POOL_BYTES,
@@ -120,6 +131,8 @@ export interface BuffersConfig {
   readonly floatingPerLane: number;
   /** Queue limit of a lane in buffers, before it is raised. */
   readonly maxPerLane: number;
+  /** Bytes of all unfinished WebSocket messages together. */
+  readonly partialBytes: number;
   /** Bytes of all decoder windows together. */
   readonly decoderBytes: number;
 }

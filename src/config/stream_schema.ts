@@ -29,6 +29,15 @@ export const streamSchema = z.strictObject({
     matching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be the name of an HTTP header"),
     { error: "must be a list of HTTP header names" },
   ).default([]).describe("Request headers kept with the record"),
+  origins: z.array(
+    matching(
+      /^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i,
+      'must be "*" or an origin, as "https://app.example.com"',
+    ),
+    { error: "must be a list of origins" },
+  ).default([]).describe(
+    "Origins of web pages that may connect by WebSocket, beside pages of this host; * is all",
+  ),
   maxRecordBytes: yielding(whole(1, MAX_BYTES), 1_048_576, "Largest record"),
   maxBodyBytes: whole(1, MAX_BYTES).default(33_554_432).describe("Largest request body, decoded"),
   maxWaitMs: spanMs(0).default(1000).describe(
@@ -74,6 +83,8 @@ export interface StreamConfig {
   readonly key: string | null;
   /** Names of the request headers kept with a record, in lower case. */
   readonly headers: readonly string[];
+  /** Origins of web pages that may connect by WebSocket; `*` is all. */
+  readonly origins: readonly string[];
   /** Largest record, bytes. */
   readonly maxRecordBytes: number;
   /** Largest decoded body, bytes. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
-import type { AdmittedBody } from "../admission/admission.ts";
+import { type AdmittedBody, nextAge } from "../admission/admission.ts";
 import { AckCounter, type AckOwner } from "../partition/acks.ts";
 import type { BodyWriter, Committed } from "../partition/result_partition.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
@@ -37,7 +37,6 @@ const ENCODING_OVERHEAD_BYTES = 65_536;
 const EARLY_MS = 100;
 
 const EMPTY = new Uint8Array(0);
-let nextAge = 0;
 
 /** What the headers of a request said. */
 export interface IngestHead {
@@ -98,7 +97,7 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
   constructor(door: StreamDoor, exchange: Exchange, head: IngestHead) {
     // A client that waited as it was told is as old as when it was refused: whoever comes for the first time is behind it.
     const rank = exchange.takeRank(door.clock.nowMs());
-    this.age = rank < 0 ? nextAge++ : rank;
+    this.age = rank < 0 ? nextAge() : rank;
     this.promised = rank >= 0;
     this.#door = door;
     this.#exchange = exchange;

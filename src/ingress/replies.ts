@@ -34,6 +34,7 @@ export interface Reply {
 /** Kinds of problem; each is the end of its `type` URI. */
 export type ProblemKind =
   | "draining"
+  | "forbidden"
   | "not-found"
   | "method-not-allowed"
   | "unsupported-media-type"
@@ -54,6 +55,7 @@ const PROBLEM_TYPE = "application/problem+json";
 
 const TITLES: Readonly<Record<ProblemKind, string>> = {
   "draining": "The gateway is draining",
+  "forbidden": "Not allowed",
   "not-found": "No such stream",
   "method-not-allowed": "Method not allowed",
   "unsupported-media-type": "Type or encoding not known",

@@ -25,7 +25,7 @@ const NOTHING: SharedMeta = { meta: null };
 /** What the records of `exchange` share. `key` is the one that the client named, or null; `cloudEvent` has the `ce-*` headers of an event in binary mode. */
 export function sharedMetaOf(
   door: StreamDoor,
-  exchange: Exchange,
+  exchange: Pick<Exchange, "header">,
   key: string | null,
   cloudEvent: readonly (readonly [string, string])[] | null,
 ): SharedMeta {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Logger } from "../core/log.ts";
 import { RateMeter } from "../limit/rate_meter.ts";
 import type { Admission } from "../admission/admission.ts";
 import { PointerScanner } from "../core/json_pointer.ts";
@@ -14,6 +15,7 @@ import { LinesFramer } from "./lines_framer.ts";
 import { OctetFramer } from "./octet_framer.ts";
 import type { Reply } from "./replies.ts";
 import { DeadlineQueue } from "./deadline_queue.ts";
+import { CreditWindows } from "./credit_window.ts";
 import type { DecoderBudget } from "./decoder.ts";
 
 /** How a stream takes records. */
@@ -38,6 +40,14 @@ export interface StreamPolicy {
   readonly deliverTimeoutMs: number;
   /** Most bytes of a shared key, id and headers: they must fit a segment beside a record. */
   readonly maxSharedBytes: number;
+  /** Origins of web pages that may connect by WebSocket beside those of the gateway's own host, lower case; `*` is all. */
+  readonly origins: readonly string[];
+}
+
+/** A WebSocket of the stream, as its owner sees it. */
+export interface OpenSocket extends ActiveRequest {
+  /** Reads no further message. */
+  drain(): void;
 }
 
 /** A request that is neither answered nor gone. */
@@ -72,7 +82,16 @@ export class StreamDoor {
   readonly requests: Map<number, number> = new Map();
   /** Requests that are neither answered nor gone. */
   readonly active: Set<ActiveRequest> = new Set();
+  /** WebSockets that are open. */
+  readonly sockets: Set<OpenSocket> = new Set();
+  /** Those among them that are not read now. */
+  pausedSockets = 0;
+  /** How much the clients of the stream may be told to send. */
+  readonly windows: CreditWindows;
+  #tellers: (() => void)[] = [];
+  #tellTimer: Timer | null = null;
   readonly #framers: Map<BodyFormat, Framer> = new Map();
+  readonly #log: Logger;
   #sampledRecords = 0;
   #sampledBytes = 0;
   #noneReads: (() => void) | null = null;
@@ -88,6 +107,7 @@ export class StreamDoor {
     admission: Admission;
     decoders: DecoderBudget;
     clock: Clock;
+    log: Logger;
     downSink: () => string | null;
   }) {
     this.name = options.name;
@@ -95,6 +115,8 @@ export class StreamDoor {
     this.admission = options.admission;
     this.decoders = options.decoders;
     this.clock = options.clock;
+    this.#log = options.log;
+    this.windows = new CreditWindows(options.admission);
     this.downSink = options.downSink;
     this.recordRate = new RateMeter(options.clock.nowMs());
     this.byteRate = new RateMeter(options.clock.nowMs());
@@ -119,7 +141,38 @@ export class StreamDoor {
 
   #anyReads(): boolean {
     for (const request of this.active) if (request.reads) return true;
+    for (const socket of this.sockets) if (socket.reads) return true;
     return false;
+  }
+
+  /** Reads no WebSocket any further: the stream drains. */
+  drainSockets(): void {
+    for (const socket of this.sockets) socket.drain();
+  }
+
+  /** Tells every request and WebSocket that is still open that the stream stops. */
+  stopAll(): void {
+    for (const request of [...this.active, ...this.sockets]) request.stop();
+  }
+
+  /** Calls `run` in at most `delayMs`, which is the same for all: one timer serves them together. */
+  tellSoon(run: () => void, delayMs: number): void {
+    this.#tellers.push(run);
+    this.#tellTimer ??= this.clock.setTimer(() => {
+      this.#tellTimer = null;
+      const tellers = this.#tellers;
+      this.#tellers = [];
+      for (const tell of tellers) tell();
+    }, delayMs);
+  }
+
+  /** A fault of the gateway's own, which ended one client's business and nobody else's. */
+  failed(what: string, error: unknown): void {
+    const reason = error instanceof Error ? error.stack ?? error.message : String(error);
+    this.#log.error(`cannot go on with ${what}: this is a fault of the gateway`, {
+      stream: this.name,
+      reason,
+    });
   }
 
   /** A framer for a body of `format`, to be begun. */

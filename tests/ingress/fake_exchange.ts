@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { silentLogger } from "../../src/core/log.ts";
 import { Admission } from "../../src/admission/admission.ts";
 import type { LocalBufferPool } from "../../src/buffer/local_buffer_pool.ts";
 import { NetworkBufferPool } from "../../src/buffer/network_buffer_pool.ts";
@@ -116,6 +117,7 @@ export class FakeStream {
       notify: () => {},
     });
     const policy: StreamPolicy = {
+      origins: [],
       ack: "memory",
       validateJson: true,
       keyPointer: null,
@@ -145,6 +147,7 @@ export class FakeStream {
       admission: this.admission,
       decoders: this.decoders,
       clock: this.clock,
+      log: silentLogger,
       downSink: () => null,
     });
     this.pool.addAvailabilityListener(() => this.clock.defer(() => this.admission.serve()));

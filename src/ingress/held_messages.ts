@@ -1,0 +1,71 @@
+/**
+ * Messages that came after a socket was paused: what the kernel had handed over is parsed and delivered all the same, up
+ * to 64 KiB of it. They are kept as bytes with their lengths, because a frame may be as small as seven bytes and an
+ * object for each would be ten times what they carry.
+ *
+ * @module
+ */
+import { assert } from "../core/assert.ts";
+
+const LENGTH_BYTES = 4;
+const FIRST_BYTES = 4_096;
+
+/** Messages in the order in which they came. Bounded by its user, who pauses the socket at the first. */
+export class HeldMessages {
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #from = 0;
+  #to = 0;
+  #count = 0;
+
+  /** Messages held. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes held, with 4 for each message. */
+  get bytes(): number {
+    return this.#to - this.#from;
+  }
+
+  /** Copies `message` to the end. */
+  push(message: Uint8Array): void {
+    const bytes = this.#roomFor(LENGTH_BYTES + message.length);
+    new DataView(bytes.buffer).setUint32(this.#to, message.length);
+    bytes.set(message, this.#to + LENGTH_BYTES);
+    this.#to += LENGTH_BYTES + message.length;
+    this.#count++;
+  }
+
+  /** The first message; a view that is valid until `push` or `shift`. */
+  first(): Uint8Array {
+    const bytes = this.#bytes;
+    assert(bytes !== null && this.#count > 0, "there is a first message only where one is held");
+    const length = new DataView(bytes.buffer).getUint32(this.#from);
+    return bytes.subarray(this.#from + LENGTH_BYTES, this.#from + LENGTH_BYTES + length);
+  }
+
+  /** Forgets the first message. */
+  shift(): void {
+    this.#from += LENGTH_BYTES + this.first().length;
+    if (--this.#count === 0) this.clear();
+  }
+
+  /** Forgets all, and lets go of the memory. */
+  clear(): void {
+    this.#bytes = null;
+    this.#from = 0;
+    this.#to = 0;
+    this.#count = 0;
+  }
+
+  #roomFor(more: number): Uint8Array<ArrayBuffer> {
+    const bytes = this.#bytes;
+    if (bytes !== null && this.#to + more <= bytes.length) return bytes;
+    const needed = this.bytes + more;
+    const grown = new Uint8Array(Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(needed))));
+    if (bytes !== null) grown.set(bytes.subarray(this.#from, this.#to));
+    this.#to -= this.#from;
+    this.#from = 0;
+    return this.#bytes = grown;
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * One WebSocket: its messages become records of the stream, one each, and what the stream cannot take holds the client
+ * back, because its socket is not read.
+ *
+ * Everything happens inside the message event: the runtime hands over tens of megabytes between two microtasks. What is
+ * parsed already when the socket is paused is held here and enters the stream first when there is room again.
+ *
+ * @module
+ */
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
+import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
+import type { Timer } from "../core/clock.ts";
+import { nextAge, type PausedReader } from "../admission/admission.ts";
+import type { AckCounter } from "../partition/acks.ts";
+import { HeldMessages } from "./held_messages.ts";
+import type { PartialBudget, PartialHolder } from "./partial_budget.ts";
+import type { ActiveRequest, StreamDoor } from "./stream_door.ts";
+import type { Parsing } from "./websocket_parsing.ts";
+
+/** Why a socket is not read; bits, as several may hold at once. */
+export const Block = {
+  /** The stream has no room. */
+  ROOM: 1,
+  /** Unfinished messages take all of `buffers.partialBytes`. */
+  BUDGET: 2,
+  /** The stream's quota is used up. */
+  QUOTA: 4,
+  /** The client does not read what it is told. */
+  OUTPUT: 8,
+  /** The gateway drains, or the stream goes. */
+  DRAIN: 16,
+} as const;
+
+/** Held messages up to that many bytes are the reserve of a paused socket: one read of the kernel brings no more. Beyond, they are a large message that waits, and count against the budget. */
+const RESERVE_BYTES = 65_536;
+/** Longest reason of a close frame (RFC 6455, 5.5.1), bytes. */
+const MAX_REASON_BYTES = 123;
+
+/** Close codes that the gateway sends (RFC 6455, 7.4.1, and the IANA registry). */
+export const Close = {
+  /** It drains, or the stream is removed. */
+  GOING_AWAY: 1001,
+  /** A message that the stream does not take. */
+  POLICY: 1008,
+  /** A message over a limit. */
+  TOO_BIG: 1009,
+  /** Held too much for too long. */
+  TRY_AGAIN: 1013,
+} as const;
+
+/** What the messages of a connection are told to: nobody, or a `weir.v1` session. */
+export interface MessageObserver {
+  /** A message of `bytes` bytes is here. True when it is within credit: room is kept for it, and it is never held back. */
+  arrived(bytes: number): boolean;
+  /** Whose delivery the message that is taken now belongs to, or null. */
+  counter(): AckCounter | null;
+  /** The message is accounted for: it is in the stream, or was refused with `reason`. */
+  done(reason: string | null): void;
+  /** Tells what there is to tell, now: the connection closes. */
+  flush(): void;
+  /** The connection is gone. */
+  gone(): void;
+}
+
+/** The connection. */
+export class WebSocketConnection implements PausedReader, PartialHolder, ActiveRequest {
+  /** Its turn among those that wait for room; new at every pause, so that connections take turns. */
+  age = Infinity;
+  /** When its client sent the last byte, clock time. */
+  lastByteMs: number;
+  readonly #socket: WebSocket;
+  readonly #door: StreamDoor;
+  readonly #budget: PartialBudget;
+  readonly #parsing: Parsing;
+  #meta: RecordMeta | null;
+  readonly #keyHash: number;
+  readonly #held = new HeldMessages();
+  readonly #onClosing: () => Timer;
+  readonly #onGone: () => void;
+  #closeTimer: Timer | null = null;
+  #observer: MessageObserver | null = null;
+  #blocks = 0;
+  #waitsForQuota = false;
+  #closing = false;
+  #isGone = false;
+
+  /** Reads from the first message on. `meta` is what its records share beside the moment, or null; `onClosing` ends a connection whose client does not close it. */
+  constructor(options: {
+    socket: WebSocket;
+    door: StreamDoor;
+    budget: PartialBudget;
+    parsing: Parsing;
+    meta: RecordMeta | null;
+    onClosing: () => Timer;
+    onGone: () => void;
+  }) {
+    this.#socket = options.socket;
+    this.#door = options.door;
+    this.#budget = options.budget;
+    this.#parsing = options.parsing;
+    this.#meta = options.meta;
+    this.#onClosing = options.onClosing;
+    this.#onGone = options.onGone;
+    const key = options.meta?.key;
+    this.#keyHash = key !== undefined && key.length > 0 ? hashKey(key, 0, key.length) : -1;
+    this.lastByteMs = options.door.clock.nowMs();
+    options.door.sockets.add(this);
+    this.#socket.on("message", (data: Uint8Array) => this.#onMessage(data));
+    this.#socket.on("close", () => this.#gone());
+    // ws closes with the right code by itself (1002, 1007, 1009); without a listener the error would be thrown.
+    this.#socket.on("error", () => {});
+    options.parsing.onChunk(() => this.#onChunk());
+  }
+
+  /** Whom its messages are told to. */
+  observe(observer: MessageObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Whether the socket is not read. */
+  get paused(): boolean {
+    return this.#blocks !== 0;
+  }
+
+  /** Whether messages that were read still wait for room. */
+  get reads(): boolean {
+    return this.#held.count > 0;
+  }
+
+  get expectedBytes(): number {
+    return this.#held.count > 0 ? this.#held.first().length : 0;
+  }
+
+  get maxSilenceMs(): number {
+    return this.#door.policy.maxStallMs;
+  }
+
+  /** There may be room: true when the connection waits for it no longer. */
+  retry(): boolean {
+    if (this.#isGone || this.#closing) return true;
+    return this.#takeHeld();
+  }
+
+  /** The quota has tokens again. */
+  quotaOpened(): void {
+    if (this.#isGone || this.#closing) return;
+    if (!this.#takeHeld()) this.#waitForRoom();
+  }
+
+  setOverBudget(over: boolean): void {
+    this.block(Block.BUDGET, over);
+  }
+
+  giveUp(): void {
+    this.close(Close.TRY_AGAIN, "the message was not finished while others waited for partialBytes");
+  }
+
+  /** Stops reading for `reason`, or goes on when no other reason is left. */
+  block(reason: number, set: boolean): void {
+    const before = this.#blocks;
+    this.#blocks = set ? before | reason : before & ~reason;
+    if (before === 0 && this.#blocks !== 0) {
+      this.#door.pausedSockets++;
+      this.#socket.pause();
+    } else if (before !== 0 && this.#blocks === 0) {
+      this.#door.pausedSockets--;
+      this.#socket.resume();
+    }
+  }
+
+  /** The gateway drains: what is held may still enter, nothing more is read. */
+  drain(): void {
+    this.block(Block.DRAIN, true);
+  }
+
+  /** The gateway stops, or the stream goes: 1001 after the last ack. */
+  stop(): void {
+    this.close(Close.GOING_AWAY, "the gateway goes away; connect again");
+  }
+
+  /** Closes with `code`; what is held is forgotten, nothing of it was acked. */
+  close(code: number, reason: string): void {
+    if (this.#closing || this.#isGone) return;
+    this.#closing = true;
+    this.#observer?.flush();
+    this.#letGo();
+    // Reading goes on, or the client's close frame would never be seen; its messages are not taken any more.
+    this.block(this.#blocks, false);
+    this.#socket.close(code, cutToBytes(reason, MAX_REASON_BYTES));
+    this.#closeTimer = this.#onClosing();
+  }
+
+  /** Ends the connection without a word. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #onMessage(message: Uint8Array): void {
+    try {
+      this.#message(message);
+    } catch (error) {
+      // An exception in a listener of ws ends the process on this runtime, without its message.
+      this.#door.failed("a WebSocket connection", error);
+      this.#socket.terminate();
+    }
+  }
+
+  #message(message: Uint8Array): void {
+    if (this.#closing) return;
+    const inCredit = this.#observer?.arrived(message.length) ?? false;
+    if (this.#held.count === 0 && ((this.#blocks & (Block.ROOM | Block.QUOTA)) === 0 || inCredit)) {
+      if (this.#take(message, inCredit)) return;
+    }
+    if (this.#closing) return;
+    this.#held.push(message);
+    if ((this.#blocks & (Block.ROOM | Block.QUOTA)) !== 0) return;
+    if (this.#waitsForQuota) this.block(Block.QUOTA, true);
+    else this.#waitForRoom();
+  }
+
+  /** What the parser and this connection hold beyond the reserve. */
+  #onChunk(): void {
+    this.lastByteMs = this.#door.clock.nowMs();
+    this.#countHeld();
+  }
+
+  #countHeld(): void {
+    if (this.#closing) return;
+    const held = this.#held.bytes > RESERVE_BYTES ? this.#held.bytes : 0;
+    this.#budget.update(this, held + this.#parsing.unfinishedBytes);
+  }
+
+  #waitForRoom(): void {
+    this.age = nextAge();
+    this.#door.admission.waitToRead(this);
+    this.block(Block.ROOM, true);
+  }
+
+  /** Takes what is held, in order, until there is no room. True when it does not wait for room any more. */
+  #takeHeld(): boolean {
+    let waitsForQuota = false;
+    while (this.#held.count > 0 && !waitsForQuota) {
+      if (this.#take(this.#held.first(), false)) {
+        if (this.#closing) return true;
+        this.#held.shift();
+      } else if (this.#waitsForQuota) waitsForQuota = true;
+      else return false;
+    }
+    this.age = Infinity;
+    this.#countHeld();
+    if (waitsForQuota) {
+      this.block(Block.QUOTA, true);
+      this.block(Block.ROOM, false);
+    } else {
+      this.block(Block.ROOM | Block.QUOTA, false);
+      this.#door.readingEnded();
+    }
+    return true;
+  }
+
+  /** Takes one message into the stream. True when it is done with: taken, or refused. */
+  #take(message: Uint8Array, inCredit: boolean): boolean {
+    const { admission } = this.#door;
+    const { partition } = admission;
+    this.#waitsForQuota = false;
+    if (!inCredit && !admission.mayRead(this)) return false;
+    const framer = this.#door.wholeFramer("octets");
+    framer.begin(partition.begin(this.#metaOfNow()), this.#keyHash, this.#flags);
+    const end = framer.push(message, 0, message.length, true);
+    if (framer.failure !== null || framer.rejectedCount > 0) {
+      const reason = framer.failure?.detail ?? framer.rejected[0].reason;
+      partition.rollback();
+      this.#refuse(framer.failure?.kind === "record-too-large" ? Close.TOO_BIG : Close.POLICY, reason);
+      return true;
+    }
+    if (end < message.length || !framer.done) {
+      const neverFits = this.#neverFits(framer.writer.segments.length);
+      partition.rollback();
+      if (!neverFits) return false;
+      this.#refuse(Close.TOO_BIG, "the message needs more segments than the stream may have");
+      return true;
+    }
+    const { records, bytes } = framer.writer;
+    if (records === 0) {
+      partition.rollback();
+      this.#refuse(Close.POLICY, "the message is empty");
+      return true;
+    }
+    if (admission.quota !== null && !this.#quotaAllows(bytes)) {
+      partition.rollback();
+      if (admission.quota.fits(1, bytes)) return false;
+      this.#refuse(Close.TOO_BIG, `the message of ${bytes} bytes is over the burst of the stream's quota`);
+      return true;
+    }
+    const observer = this.#observer;
+    partition.commit(observer === null ? null : observer.counter());
+    observer?.done(null);
+    return true;
+  }
+
+  /** What this message shares with those before it, and the moment; the same object within one millisecond. */
+  #metaOfNow(): RecordMeta {
+    const plain = this.#door.admission.partition.plainMeta();
+    if (this.#meta === null) return plain;
+    if (this.#meta.acceptedAtMs !== plain.acceptedAtMs) {
+      this.#meta = { ...this.#meta, acceptedAtMs: plain.acceptedAtMs };
+    }
+    return this.#meta;
+  }
+
+  get #flags(): number {
+    return this.#keyHash >= 0 ? SlotFlag.KEY_SHARED : 0;
+  }
+
+  /** False: it waits for the quota, or never fits it. */
+  #quotaAllows(bytes: number): boolean {
+    const { admission, clock } = this.#door;
+    if (admission.quota!.take(1, bytes, clock.nowMs())) return true;
+    this.#waitsForQuota = admission.quota!.fits(1, bytes);
+    if (this.#waitsForQuota) admission.waitForQuota(this, bytes);
+    return false;
+  }
+
+  #neverFits(segments: number): boolean {
+    const { pool } = this.#door.admission.partition;
+    return segments >= pool.size + pool.maxOverdraft ||
+      (pool.requestedSegments >= pool.size && pool.lentSegments - segments <= 1);
+  }
+
+  #refuse(code: number, reason: string): void {
+    this.#door.rejectedRecords++;
+    if (this.#observer === null) this.close(code, reason);
+    else this.#observer.done(reason);
+  }
+
+  /** Gives back all but the socket. */
+  #letGo(): void {
+    this.#held.clear();
+    this.#budget.remove(this);
+    this.#door.admission.leaveReading(this);
+    this.#door.readingEnded();
+  }
+
+  #gone(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    if (this.#blocks !== 0) this.#door.pausedSockets--;
+    this.#blocks = 0;
+    this.#letGo();
+    this.#door.sockets.delete(this);
+    this.#observer?.gone();
+    this.#closeTimer?.cancel();
+    this.#onGone();
+  }
+}
+
+/** `text` cut to `maxBytes` of UTF-8, between characters. */
+export function cutToBytes(text: string, maxBytes: number): string {
+  const target = new Uint8Array(maxBytes);
+  const { read } = new TextEncoder().encodeInto(text, target);
+  return text.slice(0, read);
+}

@@ -1,0 +1,43 @@
+/**
+ * What a `ws` parser holds of messages that are not complete. The library has no public word for it, and without it a
+ * thousand clients that each leave out the last byte of a message cannot be counted; so its fields are read here and
+ * nowhere else, and are looked for at every connection: an update that renames them fails loudly.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
+import { assert } from "../core/assert.ts";
+
+/** A connection's parser. */
+export interface Parsing {
+  /** Bytes of frames and messages that are not complete. */
+  readonly unfinishedBytes: number;
+  /** Calls `run` each time that bytes from the client were parsed. */
+  onChunk(run: () => void): void;
+}
+
+/** Fields of the `Receiver` of ws 8. */
+interface Receiver {
+  /** Bytes that no complete frame covers yet. */
+  readonly _bufferedBytes: number;
+  /** Bytes of the frames of a fragmented message so far. */
+  readonly _messageLength: number;
+}
+
+/** The parser of `socket`, which came over `connection`. */
+export function parsingOf(socket: WebSocket, connection: Socket): Parsing {
+  const receiver = (socket as unknown as { readonly _receiver: Receiver })._receiver;
+  assert(
+    typeof receiver?._bufferedBytes === "number" && typeof receiver._messageLength === "number",
+    "ws has a receiver that counts its bytes, as in version 8",
+  );
+  return {
+    get unfinishedBytes() {
+      return receiver._bufferedBytes + receiver._messageLength;
+    },
+    // Behind the listener of ws, which was there first: what is complete is delivered by then.
+    onChunk: (run) => connection.on("data", run),
+  };
+}
