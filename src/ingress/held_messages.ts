@@ -30,7 +30,11 @@ export class HeldMessages {
   /** Copies `message` to the end. */
   push(message: Uint8Array): void {
     const bytes = this.#roomFor(LENGTH_BYTES + message.length);
-    new DataView(bytes.buffer).setUint32(this.#to, message.length);
+    const { length } = message;
+    bytes[this.#to] = length;
+    bytes[this.#to + 1] = length >>> 8;
+    bytes[this.#to + 2] = length >>> 16;
+    bytes[this.#to + 3] = length >>> 24;
     bytes.set(message, this.#to + LENGTH_BYTES);
     this.#to += LENGTH_BYTES + message.length;
     this.#count++;
@@ -40,13 +44,21 @@ export class HeldMessages {
   first(): Uint8Array {
     const bytes = this.#bytes;
     assert(bytes !== null && this.#count > 0, "there is a first message only where one is held");
-    const length = new DataView(bytes.buffer).getUint32(this.#from);
-    return bytes.subarray(this.#from + LENGTH_BYTES, this.#from + LENGTH_BYTES + length);
+    const begin = this.#from + LENGTH_BYTES;
+    return bytes.subarray(begin, begin + this.firstLength);
+  }
+
+  /** Bytes of the first message; 0 where none is held. */
+  get firstLength(): number {
+    const bytes = this.#bytes;
+    if (bytes === null) return 0;
+    const at = this.#from;
+    return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
   }
 
   /** Forgets the first message. */
   shift(): void {
-    this.#from += LENGTH_BYTES + this.first().length;
+    this.#from += LENGTH_BYTES + this.firstLength;
     if (--this.#count === 0) this.clear();
   }
 

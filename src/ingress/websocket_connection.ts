@@ -13,6 +13,7 @@ import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
 import type { Timer } from "../core/clock.ts";
 import { nextAge, type PausedReader } from "../admission/admission.ts";
 import type { AckCounter } from "../partition/acks.ts";
+import type { RecordWriter } from "../partition/record_writer.ts";
 import { HeldMessages } from "./held_messages.ts";
 import type { PartialBudget, PartialHolder } from "./partial_budget.ts";
 import type { ActiveRequest, StreamDoor } from "./stream_door.ts";
@@ -34,6 +35,8 @@ export const Block = {
 
 /** Held messages up to that many bytes are the reserve of a paused socket: one read of the kernel brings no more. Beyond, they are a large message that waits, and count against the budget. */
 const RESERVE_BYTES = 65_536;
+/** Flags of a message that is not looked into. */
+const TRUSTED_FLAGS = SlotFlag.NEWLINE | SlotFlag.UNSEEN;
 /** Longest reason of a close frame (RFC 6455, 5.5.1), bytes. */
 const MAX_REASON_BYTES = 123;
 
@@ -53,8 +56,8 @@ export const Close = {
 export interface MessageObserver {
   /** A message of `bytes` bytes is here. True when it is within credit: room is kept for it, and it is never held back. */
   arrived(bytes: number): boolean;
-  /** Whose delivery the message that is taken now belongs to, or null. */
-  counter(): AckCounter | null;
+  /** Whose delivery the last `records` messages belong to, or null. */
+  counter(records: number): AckCounter | null;
   /** The message is accounted for: it is in the stream, or was refused with `reason`. */
   done(reason: string | null): void;
   /** Tells what there is to tell, now: the connection closes. */
@@ -82,6 +85,9 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   #observer: MessageObserver | null = null;
   #blocks = 0;
   #waitsForQuota = false;
+  /** Messages that are read in one go and enter the stream together; open only within one event. */
+  #run: RecordWriter | null = null;
+  #inChunk = false;
   #closing = false;
   #isGone = false;
 
@@ -110,7 +116,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#socket.on("close", () => this.#gone());
     // ws closes with the right code by itself (1002, 1007, 1009); without a listener the error would be thrown.
     this.#socket.on("error", () => {});
-    options.parsing.onChunk(() => this.#onChunk());
+    options.parsing.onChunk(() => this.#inChunk = true, () => this.#chunkParsed());
   }
 
   /** Whom its messages are told to. */
@@ -129,7 +135,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   }
 
   get expectedBytes(): number {
-    return this.#held.count > 0 ? this.#held.first().length : 0;
+    return this.#held.firstLength;
   }
 
   get maxSilenceMs(): number {
@@ -219,8 +225,10 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     else this.#waitForRoom();
   }
 
-  /** What the parser and this connection hold beyond the reserve. */
-  #onChunk(): void {
+  /** What came from the client is parsed: all of its messages were delivered. */
+  #chunkParsed(): void {
+    this.#inChunk = false;
+    this.#endRun();
     this.lastByteMs = this.#door.clock.nowMs();
     this.#countHeld();
   }
@@ -239,14 +247,27 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   /** Takes what is held, in order, until there is no room. True when it does not wait for room any more. */
   #takeHeld(): boolean {
+    this.#inChunk = true;
+    try {
+      return this.#takeHeldRun();
+    } finally {
+      this.#inChunk = false;
+    }
+  }
+
+  #takeHeldRun(): boolean {
     let waitsForQuota = false;
     while (this.#held.count > 0 && !waitsForQuota) {
       if (this.#take(this.#held.first(), false)) {
         if (this.#closing) return true;
         this.#held.shift();
       } else if (this.#waitsForQuota) waitsForQuota = true;
-      else return false;
+      else {
+        this.#endRun();
+        return false;
+      }
     }
+    this.#endRun();
     this.age = Infinity;
     this.#countHeld();
     if (waitsForQuota) {
@@ -261,42 +282,73 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   /** Takes one message into the stream. True when it is done with: taken, or refused. */
   #take(message: Uint8Array, inCredit: boolean): boolean {
-    const { admission } = this.#door;
-    const { partition } = admission;
     this.#waitsForQuota = false;
-    if (!inCredit && !admission.mayRead(this)) return false;
-    const framer = this.#door.wholeFramer("octets");
-    framer.begin(partition.begin(this.#metaOfNow()), this.#keyHash, this.#flags);
-    const end = framer.push(message, 0, message.length, true);
-    if (framer.failure !== null || framer.rejectedCount > 0) {
-      const reason = framer.failure?.detail ?? framer.rejected[0].reason;
-      partition.rollback();
-      this.#refuse(framer.failure?.kind === "record-too-large" ? Close.TOO_BIG : Close.POLICY, reason);
-      return true;
+    const { admission } = this.#door;
+    if (this.#run !== null && !(this.#runsGoOn && this.#run.fits(message.length))) this.#endRun();
+    if (this.#run === null) {
+      if (!inCredit && !admission.mayRead(this)) return false;
+      this.#run = admission.partition.begin(this.#metaOfNow());
     }
-    if (end < message.length || !framer.done) {
-      const neverFits = this.#neverFits(framer.writer.segments.length);
-      partition.rollback();
-      if (!neverFits) return false;
-      this.#refuse(Close.TOO_BIG, "the message needs more segments than the stream may have");
-      return true;
+    const taken = this.#write(this.#run, message);
+    if (!this.#inChunk || !this.#runsGoOn) this.#endRun();
+    return taken;
+  }
+
+  /** Adds `message` to the run. False: there is no room, and the run is gone, which was this message alone. */
+  #write(run: RecordWriter, message: Uint8Array): boolean {
+    if (message.length === 0) return this.#refuse(Close.POLICY, "the message is empty");
+    const { admission, policy } = this.#door;
+    const trusted = !policy.validateJson && policy.keyPointer === null;
+    const flags = this.#flags;
+    const isWhole = trusted &&
+      run.addRecord(message, 0, message.length, flags | TRUSTED_FLAGS, -1, -1, this.#keyHash);
+    if (!isWhole) {
+      const framer = this.#door.wholeFramer("octets");
+      framer.begin(run, this.#keyHash, flags);
+      const end = framer.push(message, 0, message.length, true);
+      if (framer.failure !== null) {
+        const code = framer.failure.kind === "record-too-large" ? Close.TOO_BIG : Close.POLICY;
+        return this.#refuse(code, framer.failure.detail);
+      }
+      if (framer.rejectedCount > 0) return this.#refuse(Close.POLICY, framer.rejected[0].reason);
+      if (end < message.length || !framer.done) {
+        const neverFits = this.#neverFits(run.segments.length);
+        this.#dropRun();
+        return neverFits &&
+          this.#refuse(Close.TOO_BIG, "the message needs more segments than the stream may have");
+      }
     }
-    const { records, bytes } = framer.writer;
-    if (records === 0) {
-      partition.rollback();
-      this.#refuse(Close.POLICY, "the message is empty");
-      return true;
+    run.flushCopies();
+    if (admission.quota !== null && !this.#quotaAllows(message.length)) {
+      this.#dropRun();
+      return !admission.quota.fits(1, message.length) &&
+        this.#refuse(
+          Close.TOO_BIG,
+          `the message of ${message.length} bytes is over the burst of the stream's quota`,
+        );
     }
-    if (admission.quota !== null && !this.#quotaAllows(bytes)) {
-      partition.rollback();
-      if (admission.quota.fits(1, bytes)) return false;
-      this.#refuse(Close.TOO_BIG, `the message of ${bytes} bytes is over the burst of the stream's quota`);
-      return true;
-    }
-    const observer = this.#observer;
-    partition.commit(observer === null ? null : observer.counter());
-    observer?.done(null);
+    this.#observer?.done(null);
     return true;
+  }
+
+  /** Whether messages that were read together enter the stream together: not where one of them may have to be taken back alone. */
+  get #runsGoOn(): boolean {
+    return this.#door.admission.quota === null && this.#door.policy.keyPointer === null;
+  }
+
+  /** Hands over the messages that were taken since the run began. */
+  #endRun(): void {
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    const { partition } = this.#door.admission;
+    if (run.records === 0) partition.rollback();
+    else partition.commit(this.#observer === null ? null : this.#observer.counter(run.records));
+  }
+
+  #dropRun(): void {
+    this.#run = null;
+    this.#door.admission.partition.rollback();
   }
 
   /** What this message shares with those before it, and the moment; the same object within one millisecond. */
@@ -328,10 +380,14 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
       (pool.requestedSegments >= pool.size && pool.lentSegments - segments <= 1);
   }
 
-  #refuse(code: number, reason: string): void {
+  /** True, as the message is done with. */
+  #refuse(code: number, reason: string): true {
     this.#door.rejectedRecords++;
+    // Before it is counted: a run is of messages without a gap.
+    this.#endRun();
     if (this.#observer === null) this.close(code, reason);
     else this.#observer.done(reason);
+    return true;
   }
 
   /** Gives back all but the socket. */

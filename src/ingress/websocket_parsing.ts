@@ -14,8 +14,8 @@ import { assert } from "../core/assert.ts";
 export interface Parsing {
   /** Bytes of frames and messages that are not complete. */
   readonly unfinishedBytes: number;
-  /** Calls `run` each time that bytes from the client were parsed. */
-  onChunk(run: () => void): void;
+  /** Calls `before` and `after` around the parsing of what one read brought; the messages in it are delivered between the two. */
+  onChunk(before: () => void, after: () => void): void;
 }
 
 /** Fields of the `Receiver` of ws 8. */
@@ -37,7 +37,9 @@ export function parsingOf(socket: WebSocket, connection: Socket): Parsing {
     get unfinishedBytes() {
       return receiver._bufferedBytes + receiver._messageLength;
     },
-    // Behind the listener of ws, which was there first: what is complete is delivered by then.
-    onChunk: (run) => connection.on("data", run),
+    onChunk(before, after) {
+      connection.prependListener("data", before);
+      connection.on("data", after);
+    },
   };
 }

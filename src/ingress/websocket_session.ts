@@ -91,10 +91,10 @@ export class WebSocketSession implements MessageObserver {
     return inCredit;
   }
 
-  counter(): AckCounter | null {
+  counter(records: number): AckCounter | null {
     if (!this.#waitsForDelivery) return null;
     if (this.#open === null) {
-      this.#open = new Run(this, this.#done + 1);
+      this.#open = new Run(this, this.#done - records + 1);
       this.#runs.push(this.#open);
       this.#endTurnSoon();
     }

@@ -202,6 +202,12 @@ export class RecordWriter {
     return true;
   }
 
+  /** Whether a whole record of `length` bytes fits the open segment. */
+  fits(length: number): boolean {
+    const open = this.#list.open;
+    return open !== null && this.#fits(open, length);
+  }
+
   /** Begins a record in pieces. False when there is no segment for it now. */
   startRecord(): boolean {
     assert(!this.#inRecord, "one record at a time");
