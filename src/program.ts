@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { builtInSinks } from "../adapters/mod.ts";
 import { main } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { authority } from "./core/authority.ts";
 import type { Logger } from "./core/log.ts";
 import { Gateway } from "./gateway.ts";
 
@@ -57,8 +58,8 @@ async function runGateway(config: Config, log: Logger): Promise<number> {
   }
   log.info("gateway is ready", {
     id: config.gateway.id,
-    listen: `http://${config.listen.hostname}:${gateway.port}`,
-    admin: `http://${config.admin.hostname}:${gateway.adminPort}`,
+    listen: `http://${authority(config.listen.hostname, gateway.port)}`,
+    admin: `http://${authority(config.admin.hostname, gateway.adminPort)}`,
     streams: [...config.streams.keys()],
     segments: gateway.plan.segments,
     guaranteedSegments: gateway.plan.totalGuaranteed,

@@ -10,6 +10,9 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ListenConfig } from "./config.ts";
+import { authority } from "./core/authority.ts";
+import { answerHeadFault, headFault } from "./head_faults.ts";
+import { Connection } from "./ingress/connection.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
 import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
 
@@ -53,10 +56,11 @@ export function openDataPort(
     // Others ask for HTTP/2 (`curl --http2`) and take HTTP/1.1 as well.
     shouldUpgradeCallback: WebSocketIngress.isAsked,
   } as ServerOptions, (request: IncomingMessage, response: ServerResponse) => {
-    if (!ingress.handle(request, response)) void fallback(request, response);
+    if (isFit(request, response) && !ingress.handle(request, response)) void fallback(request, response);
   });
   server.maxConnections = config.maxConnections;
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    if (!isFit(request, response)) return;
     if (ingress.handleExpect(request, response)) return;
     response.writeContinue();
     void fallback(request, response);
@@ -72,9 +76,9 @@ export function openDataPort(
 /** Opens the admin port. */
 export function openAdminPort(app: Hono, hostname: string, port: number): Promise<ListeningServer> {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer((request: IncomingMessage, response: ServerResponse) =>
-    void listener(request, response)
-  );
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    if (isFit(request, response)) void listener(request, response);
+  });
   server.on("clientError", answerClientError);
   return listen(server, hostname, port, "admin");
 }
@@ -90,7 +94,9 @@ function listen(
     server.once("error", (error: NodeJS.ErrnoException) => {
       const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
       reject(
-        new Error(`Cannot listen on ${hostname}:${port} (${section}.hostname, ${section}.port): ${why}`),
+        new Error(
+          `Cannot listen on ${authority(hostname, port)} (${section}.hostname, ${section}.port): ${why}`,
+        ),
       );
     });
     server.listen(port, hostname, () => {
@@ -112,9 +118,18 @@ function listen(
   });
 }
 
+/** Whether `request` is to be handled: not one that is behind the end of its connection, nor one whose head was refused here. */
+function isFit(request: IncomingMessage, response: ServerResponse): boolean {
+  if (Connection.of(request.socket).isEnding) return false;
+  const fault = headFault(request);
+  if (fault !== null) answerHeadFault(fault, request, response);
+  return fault === null;
+}
+
 /** What `node:http` found wrong before there was a request. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
+  // Behind a request that waits for its answer, this one would be taken for that.
+  if (!socket.writable || error.code === "ECONNRESET" || Connection.of(socket).owesAnswer) {
     socket.destroy();
     return;
   }

@@ -10,6 +10,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import type { Context, MiddlewareHandler } from "hono";
+import { authority } from "../core/authority.ts";
 import { problem } from "./problem.ts";
 
 /** Where the admin API listens. */
@@ -80,12 +81,8 @@ export function isAdminHost(host: string, { hostname, port }: AdminAddress): boo
 
 function isAuthority(host: string, name: string, port: number): boolean {
   // Clients leave the scheme's own port out.
-  return host === authority(name, port) || (port === 80 && `${host}:80` === authority(name, port));
-}
-
-function authority(hostname: string, port: number): string {
-  const name = hostname.toLowerCase();
-  return `${name.includes(":") ? `[${name}]` : name}:${port}`;
+  const whole = authority(name.toLowerCase(), port);
+  return host === whole || (port === 80 && `${host}:80` === whole);
 }
 
 function hostOf(c: Context): string {

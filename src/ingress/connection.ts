@@ -21,6 +21,8 @@ const kConnection = Symbol("weir.connection");
 
 /** A request that is open on a connection. */
 export interface OpenExchange {
+  /** Whether its body is here, so that what follows on the connection is another request. */
+  readonly isReceived: boolean;
   /** The client is gone. */
   gone(): void;
 }
@@ -31,6 +33,11 @@ interface Carrier {
 
 /** One connection. */
 export class Connection {
+  /**
+   * Set with an answer that says `Connection: close`: what the server has parsed behind that request is not answered,
+   * and must not be taken either (RFC 9112, 9.6); it may be the rest of a body that was read in another way.
+   */
+  isEnding = false;
   #only: OpenExchange | null = null;
   #more: Set<OpenExchange> | null = null;
   #rankAge = -1;
@@ -63,6 +70,11 @@ export class Connection {
   close(exchange: OpenExchange): void {
     if (this.#only === exchange) this.#only = null;
     else if (this.#more?.delete(exchange)) pipelined--;
+  }
+
+  /** Whether a request that is here whole waits for its answer. */
+  get owesAnswer(): boolean {
+    return this.#only?.isReceived === true || this.#more !== null && this.#more.size > 0;
   }
 
   /** Tells all that are open that the client is gone. */

@@ -66,6 +66,10 @@ export class NodeExchange implements Exchange, ReadOff, OpenExchange {
     if (!mayStay && this.#readOff < 0) request.socket.destroy();
   }
 
+  get isReceived(): boolean {
+    return this.#request.complete;
+  }
+
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return typeof value === "string" ? value : value?.[0];
@@ -97,6 +101,7 @@ export class NodeExchange implements Exchange, ReadOff, OpenExchange {
     if (response.headersSent || response.destroyed) return;
     // Too much is left to be read off: the client is told now that the connection ends.
     const tooMuch = body === "unread" && this.#contentLength - this.#received > READ_OFF_BYTES;
+    if (close || tooMuch) this.#connection.isEnding = true;
     // An answer given inside the server's `request` event can stop a pipelining connection for good on this runtime.
     if (this.#ingest === null) queueMicrotask(() => this.#send(reply, close || tooMuch));
     else this.#send(reply, close || tooMuch);
