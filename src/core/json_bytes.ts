@@ -81,3 +81,8 @@ export function isDigit(byte: number): boolean {
 export function isHexDigit(byte: number): boolean {
   return isDigit(byte) || (byte | 0x20) - 0x61 >>> 0 < 6;
 }
+
+/** What a reader says of a `byte` that may not stand where it does; `place` says where that is. */
+export function unexpectedByte(byte: number, place: string): string {
+  return `unexpected byte 0x${byte.toString(16).padStart(2, "0")} ${place}`;
+}

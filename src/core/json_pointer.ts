@@ -72,6 +72,8 @@ export class PointerScanner {
   status: ScanStatus = ScanStatus.SEARCHING;
   /** The first `keyLength` bytes are the key, once FOUND. */
   readonly key: Uint8Array = new Uint8Array(MAX_KEY_BYTES);
+  /** Whether the key, once FOUND, is a string. */
+  isText = false;
   /** Bytes of the key; 0 when it is too long. */
   keyLength = 0;
   /** Whether the key is over {@linkcode MAX_KEY_BYTES}; it is FOUND all the same, with nothing in `key`. */
@@ -247,6 +249,7 @@ export class PointerScanner {
     if (byte === Byte.OPEN_OBJECT || byte === Byte.OPEN_ARRAY || byte === Byte.LETTER_N) {
       return this.#absent();
     }
+    this.isText = byte === Byte.QUOTE;
     this.#isNumber = byte === Byte.MINUS || isDigit(byte);
     this.#value.begin(false);
     this.#rawLength = 0;

@@ -19,6 +19,7 @@ import {
   shortSequence,
   stopFlags,
   STOPS,
+  unexpectedByte,
 } from "./json_bytes.ts";
 
 /** How a scan stands. */
@@ -358,14 +359,13 @@ export class JsonScanner {
     const place = this.#state === VALUE && this.#depth === 0 ? "before" : "inside";
     if (byte < 0) return `the text ends ${place} a value`;
     if (byte === Byte.LF && this.#stopAtNewline) return `the line ends ${place} a value`;
-    const hex = `0x${byte.toString(16).padStart(2, "0")}`;
     if (this.#state === CONTINUATION || this.#state === IN_STRING && byte >= 0x80) {
-      return `invalid UTF-8: unexpected byte ${hex} in a string`;
+      return `invalid UTF-8: ${unexpectedByte(byte, "in a string")}`;
     }
     if (this.#state <= FIRST_ELEMENT && (byte === Byte.OPEN_ARRAY || byte === Byte.OPEN_OBJECT)) {
       return `more than ${this.#containers.length - 1} levels of nesting`;
     }
-    return `unexpected byte ${hex} ${EXPECTED[this.#state]}`;
+    return unexpectedByte(byte, EXPECTED[this.#state]);
   }
 }
 

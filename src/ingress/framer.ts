@@ -10,6 +10,7 @@
 import { hashKey, SlotFlag } from "../core/record.ts";
 import { ScanStatus as PointerStatus } from "../core/json_pointer.ts";
 import type { PointerScanner } from "../core/json_pointer.ts";
+import { memberFault } from "./event_rules.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
 
 /** How a stream's records are taken. */
@@ -20,7 +21,7 @@ export interface FramerOptions {
   readonly maxRecordBytes: number;
   /** Where the key stands in a record; null when records have none of their own. */
   readonly keyPointer: PointerScanner | null;
-  /** Members that a record must have (CloudEvents). */
+  /** Where the attributes stand that a CloudEvent must have; empty for other records. */
   readonly required: readonly PointerScanner[];
 }
 
@@ -165,10 +166,11 @@ export abstract class Framer {
       required[k].begin();
       required[k].scan(source, from, to);
       required[k].finish();
-      if (required[k].status !== PointerStatus.FOUND) {
-        this.reject(`a CloudEvent needs "${REQUIRED_NAMES[k]}"`);
-        return true;
-      }
+    }
+    const fault = memberFault(required);
+    if (fault !== null) {
+      this.reject(fault);
+      return true;
     }
     let keyFrom = -1;
     let keyTo = -1;
@@ -268,13 +270,12 @@ export abstract class Framer {
     const { required } = this.options;
     const keyPointer = this.#keyPointer;
     keyPointer?.finish();
-    for (let k = 0; k < required.length; k++) {
-      required[k].finish();
-      if (required[k].status !== PointerStatus.FOUND) {
-        this.writer.abortRecord();
-        this.reject(`a CloudEvent needs "${REQUIRED_NAMES[k]}"`);
-        return;
-      }
+    for (let k = 0; k < required.length; k++) required[k].finish();
+    const fault = memberFault(required);
+    if (fault !== null) {
+      this.writer.abortRecord();
+      this.reject(fault);
+      return;
     }
     if (keyPointer?.status === PointerStatus.FOUND && keyPointer.tooLong) {
       this.writer.abortRecord();
@@ -300,9 +301,6 @@ export abstract class Framer {
     return true;
   }
 }
-
-/** Members that every CloudEvent has (CloudEvents 1.0, "REQUIRED Attributes"), in the order of `FramerOptions.required`. */
-export const REQUIRED_NAMES = ["specversion", "id", "source", "type"] as const;
 
 const NONE: readonly RejectedRecord[] = [];
 const NO_KEY = new Uint8Array(0);

@@ -8,6 +8,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { headerFault } from "./event_rules.ts";
 import type { Exchange } from "./exchange.ts";
 import { formatOf, KNOWN_ENCODINGS, KNOWN_TYPES } from "./formats.ts";
 import { type IngestHead, IngestRequest } from "./ingest_request.ts";
@@ -211,11 +212,8 @@ export class HttpIngress {
       );
     }
     if (cloudEvent) {
-      for (const name of ["ce-specversion", "ce-id", "ce-source", "ce-type"]) {
-        if (!cloudEvent.some(([header]) => header === name)) {
-          return refused(door, "bad-request", 400, `a CloudEvent in binary mode needs the header ${name}`);
-        }
-      }
+      const fault = headerFault(cloudEvent);
+      if (fault !== null) return refused(door, "bad-request", 400, fault);
     }
     const keyHeader = exchange.header("x-weir-key");
     const key = keyHeader !== undefined

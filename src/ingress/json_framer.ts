@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isBlank } from "../core/json_bytes.ts";
+import { isBlank, unexpectedByte } from "../core/json_bytes.ts";
 import { JsonScanner, ScanStatus } from "../core/json_scanner.ts";
 import { SlotFlag } from "../core/record.ts";
 import { Framer, type FramerOptions, jsonFlags, type PieceEnd } from "./framer.ts";
@@ -110,7 +110,7 @@ export class JsonFramer extends Framer {
   }
 
   #unexpected(byte: number, at: number, where: string): void {
-    this.fail(`unexpected byte 0x${byte.toString(16).padStart(2, "0")} ${where}, at byte ${this.base + at}`);
+    this.fail(`${unexpectedByte(byte, where)}, at byte ${this.base + at}`);
   }
 
   protected override beginPieces(): void {

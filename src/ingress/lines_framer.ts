@@ -6,6 +6,7 @@
  * @module
  */
 import { latin1 } from "../core/bytes.ts";
+import { unexpectedByte } from "../core/json_bytes.ts";
 import { JsonScanner, ScanStatus } from "../core/json_scanner.ts";
 import { SlotFlag } from "../core/record.ts";
 import { Framer, type FramerOptions, jsonFlags, type PieceEnd } from "./framer.ts";
@@ -151,7 +152,7 @@ export class LinesFramer extends Framer {
   #rejectLine(scanner: JsonScanner, at: number, byte: number): void {
     const what = scanner.status === ScanStatus.ERROR
       ? scanner.error
-      : `unexpected byte 0x${hex(byte)} behind the value`;
+      : unexpectedByte(byte, "behind the value");
     this.reject(`${what}, at byte ${this.base + at}`);
   }
 
@@ -214,7 +215,7 @@ export class LinesFramer extends Framer {
       this.#pieceState = "after";
     }
     while (at < to && isBlank(source[at])) at++;
-    return at === to || this.#bad(`unexpected byte 0x${hex(source[at])} behind the value`, at);
+    return at === to || this.#bad(unexpectedByte(source[at], "behind the value"), at);
   }
 
   #bad(reason: string, at: number): boolean {
@@ -252,8 +253,4 @@ export class LinesFramer extends Framer {
 
 function isBlank(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === CR;
-}
-
-function hex(byte: number): string {
-  return byte.toString(16).padStart(2, "0");
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isBlank } from "../core/json_bytes.ts";
+import { isBlank, unexpectedByte } from "../core/json_bytes.ts";
 import { JsonScanner, ScanStatus } from "../core/json_scanner.ts";
 import { SlotFlag } from "../core/record.ts";
 import { Framer, type FramerOptions, type PieceEnd } from "./framer.ts";
@@ -73,9 +73,7 @@ export class OctetFramer extends Framer {
     }
     while (at < to && isBlank(source[at])) at++;
     if (at === to) return true;
-    this.reason = `unexpected byte 0x${source[at].toString(16).padStart(2, "0")} behind the value, at byte ${
-      this.base + at
-    }`;
+    this.reason = `${unexpectedByte(source[at], "behind the value")}, at byte ${this.base + at}`;
     return false;
   }
 

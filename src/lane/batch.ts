@@ -7,6 +7,7 @@
  * @module
  */
 import { holdsNewline } from "../core/bytes.ts";
+import { PointerScanner } from "../core/json_pointer.ts";
 import {
   cloudEventId,
   META_WORDS,
@@ -33,6 +34,9 @@ const SMALL_COPY_BYTES = 64;
 const NOT_IN_RUN = SlotFlag.NEWLINE | SlotFlag.SPANS | SlotFlag.CLOUD_EVENT;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+// The door's own reader, so that an event with two ids has the one that was checked.
+const sourcePointer = new PointerScanner("/source");
+const idPointer = new PointerScanner("/id");
 
 /** Records of one lane, in order. */
 export class SegmentBatch implements Batch {
@@ -237,8 +241,8 @@ export class SegmentBatch implements Batch {
       return decoder.decode(segment.bytes.subarray(from, from + idLength));
     }
     if (this.#flags(i) & SlotFlag.CLOUD_EVENT_JSON) {
-      const event = JSON.parse(decoder.decode(this.value(i)));
-      return cloudEventId(String(event.source), String(event.id));
+      const value = this.value(i);
+      return cloudEventId(attributeOf(value, sourcePointer), attributeOf(value, idPointer));
     }
     // Two numbers: as one, `fillSeq` in the high bits, they would leave the safe integers after 2^37 segments.
     return `${this.#idPrefix}${segment.fillSeq.toString(36)}-${this.slot(i).toString(36)}`;
@@ -278,4 +282,12 @@ export class SegmentBatch implements Batch {
       at += to - from;
     });
   }
+}
+
+/** The attribute of an event in structured mode; the door has seen that it is there. */
+function attributeOf(event: Uint8Array, pointer: PointerScanner): string {
+  pointer.begin();
+  pointer.scan(event, 0, event.length);
+  pointer.finish();
+  return decoder.decode(pointer.key.subarray(0, pointer.keyLength));
 }

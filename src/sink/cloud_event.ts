@@ -10,6 +10,9 @@ import { withoutNewlines } from "./without_newlines.ts";
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Members of an event that are no attributes (JSON event format, 3.1): a header of that name would stand beside the body. */
+const BODY_MEMBERS: readonly string[] = ["data", "data_base64"];
+
 /**
  * The event of `headers` (`ce-*` and `content-type`, in lower case) and body `value` as one JSON text on one line. A body that is
  * JSON by its type becomes `data` as it is, a text becomes a string, all else `data_base64`; an empty body no member.
@@ -18,11 +21,14 @@ export function structuredEvent(
   headers: readonly (readonly [string, string])[],
   value: Uint8Array,
 ): Uint8Array {
-  const attributes: Record<string, string> = {};
+  // Without a prototype: an attribute named __proto__ is one like the others.
+  const attributes: Record<string, string> = Object.create(null);
   let contentType: string | null = null;
   for (const [name, text] of headers) {
     if (name === "content-type") contentType = text;
-    else if (name.startsWith("ce-")) attributes[name.slice(3)] = percentDecoded(text);
+    else if (name.startsWith("ce-") && !BODY_MEMBERS.includes(name.slice(3))) {
+      attributes[name.slice(3)] = percentDecoded(text);
+    }
   }
   if (contentType !== null) attributes.datacontenttype = contentType;
   const head = JSON.stringify(attributes).slice(0, -1);

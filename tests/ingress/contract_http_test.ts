@@ -103,6 +103,58 @@ Deno.test("HttpIngress takes CloudEvents: id of source and id, binary mode with 
   });
 });
 
+Deno.test("HttpIngress refuses CloudEvents of another version, with an id that is empty, no string or too long, or a header twice", async (t) => {
+  await using door = await OpenDoor.start();
+  const right = { specversion: "1.0", id: "1", source: "/s", type: "t" };
+  for (
+    const [wrong, told] of [
+      [{ specversion: "0.3" }, '"specversion"'],
+      [{ specversion: "1.00" }, '"specversion"'],
+      [{ specversion: 1.0 }, '"specversion"'],
+      [{ id: "" }, '"id"'],
+      [{ id: 7 }, '"id"'],
+      [{ id: null }, '"id"'],
+      [{ id: "x".repeat(1025) }, '"id"'],
+      [{ source: "" }, '"source"'],
+      [{ type: "" }, '"type"'],
+    ] as const
+  ) {
+    await t.step(JSON.stringify(wrong).slice(0, 40), async () => {
+      const event = JSON.stringify({ ...right, ...wrong });
+      const answer = await door.post(event, { "Content-Type": "application/cloudevents+json" });
+      assertEquals(answer.status, 400, answer.body);
+      assertStringIncludes(jsonOf(answer).detail, told);
+      // As an element that arrives in pieces it is refused the same way.
+      const batch = await door.post(`[${JSON.stringify(right)},${" ".repeat(100_000)}${event}]`, {
+        "Content-Type": "application/cloudevents-batch+json",
+      });
+      assertEquals([batch.status, jsonOf(batch).rejected.length], [200, 1], batch.body);
+      assertStringIncludes(jsonOf(batch).rejected[0].reason, told);
+    });
+  }
+  const binary = { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t" };
+  for (
+    const [wrong, told] of [
+      [{ "ce-specversion": "0.3" }, "ce-specversion must be 1.0"],
+      [{ "ce-id": "" }, "ce-id must not be empty"],
+      [{ "CE-ID": "2" }, "ce-id must stand once"],
+    ] as const
+  ) {
+    await t.step(told, async () => {
+      const answer = await door.post("1", { ...binary, ...wrong });
+      assertEquals(answer.status, 400, answer.body);
+      assertStringIncludes(jsonOf(answer).detail, told);
+    });
+  }
+});
+
+Deno.test("HttpIngress gives an event with two ids the id that it was checked by", async () => {
+  await using door = await OpenDoor.start();
+  const event = '{"specversion":"1.0","id":"1","source":"/s","type":"t","id":""}';
+  assertEquals((await door.post(event, { "Content-Type": "application/cloudevents+json" })).status, 200);
+  assertEquals(door.sink.got[0].id, "/s#1");
+});
+
 Deno.test("HttpIngress refuses CloudEvents that lack a required member or header", async () => {
   await using door = await OpenDoor.start();
   const structured = await door.post('{"specversion":"1.0","id":"1","type":"t"}', {

@@ -8,12 +8,8 @@ import { assert } from "@std/assert";
 import { NetworkBufferPool } from "../../src/buffer/network_buffer_pool.ts";
 import { PointerScanner } from "../../src/core/json_pointer.ts";
 import { hashKey, plainMeta, SlotFlag } from "../../src/core/record.ts";
-import {
-  type Framer,
-  type FramerFailure,
-  type FramerOptions,
-  REQUIRED_NAMES,
-} from "../../src/ingress/framer.ts";
+import { REQUIRED_NAMES } from "../../src/ingress/event_rules.ts";
+import type { Framer, FramerFailure, FramerOptions } from "../../src/ingress/framer.ts";
 import { JsonFramer, type JsonShape } from "../../src/ingress/json_framer.ts";
 import { LinesFramer } from "../../src/ingress/lines_framer.ts";
 import { OctetFramer } from "../../src/ingress/octet_framer.ts";
@@ -197,7 +193,9 @@ export function reference(body: Uint8Array, reading: Reading): Framed {
     if (value.length > maxRecordBytes) return { ...FAILED, failure: "record-too-large" };
     const key = keyOf(value, reading);
     const lacks = reading.isEvent &&
-      REQUIRED_NAMES.some((name) => scalarAt(parsed?.value, `/${name}`) === null);
+      REQUIRED_NAMES.some((name) =>
+        !isAttribute(name, (parsed?.value as Record<string, unknown> | null)?.[name])
+      );
     if (lacks || (key !== null && key.length > 1024)) {
       rejected.push(index);
       continue;
@@ -264,6 +262,11 @@ function keyOf(value: string, { pointer, sharedKey }: Reading): string | null {
   if (pointer === undefined) return null;
   const scalar = scalarAt(parse(value)?.value, pointer);
   return scalar === null ? null : latin1(encoder.encode(scalar));
+}
+
+function isAttribute(name: string, value: unknown): boolean {
+  if (typeof value !== "string" || value === "" || encoder.encode(value).length > 1024) return false;
+  return name !== "specversion" || value === "1.0";
 }
 
 /** The string, number or boolean at a pointer, as text. */

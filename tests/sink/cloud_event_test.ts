@@ -49,3 +49,15 @@ Deno.test("structuredEvent() takes extensions, decodes percent signs, and leaves
   ]);
   assertEquals(JSON.parse(text), { ...CORE_JSON, subject: 'Grüße "a"', share: "100%" });
 });
+
+Deno.test("structuredEvent() keeps an attribute named __proto__, and lets no header stand for the body", () => {
+  const text = event("7", ["ce-__proto__", "p"], ["ce-constructor", "c"], ["ce-data", "x"], [
+    "ce-data_base64",
+    "eA==",
+  ]);
+  assertEquals(text.match(/"data/g), ['"data']);
+  assertEquals(Object.entries(JSON.parse(text)).slice(4), [["__proto__", "p"], ["constructor", "c"], [
+    "data",
+    7,
+  ]]);
+});
