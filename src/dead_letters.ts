@@ -9,15 +9,11 @@
  */
 import { join } from "node:path";
 import { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
-import { type Config, type SinkConfig, writesInFlight } from "./config.ts";
-import { SLOT_BYTES } from "./core/record.ts";
-import { DeadLetter, largestDeadLetterBytes } from "./lane/dead_letter.ts";
+import { type Config, planDeadLetters, type SinkConfig, writesInFlight } from "./config.ts";
+import { DeadLetter } from "./lane/dead_letter.ts";
 import { SinkUnit, type Surroundings } from "./sink_unit.ts";
 import { buildPipeline, type LaneUnit } from "./pipeline.ts";
 import { builtInSinks } from "../adapters/mod.ts";
-
-/** Segments beyond the largest letter: so that small ones flow while a large one is on its way. */
-const SPARE_SEGMENTS = 8;
 
 interface Route {
   readonly deadLetter: DeadLetter;
@@ -38,16 +34,13 @@ export class DeadLetters {
   }) {
     const { config, sinks, idPrefix, around } = options;
     const { segmentBytes } = config.buffers;
-    const configured = [...config.sinks.values()];
-    const segmentsOf = new Map(
-      configured.map((sink) => [sink.name, segmentsFor(largestRecordOf(config, sink.name), segmentBytes)]),
-    );
+    const plans = planDeadLetters(config);
     const pool = new NetworkBufferPool({
       segmentBytes,
-      segments: [...segmentsOf.values()].reduce((sum, segments) => sum + segments, 0),
+      segments: plans.reduce((sum, { segments }) => sum + segments, 0),
     });
-    for (const sink of configured) {
-      const segments = segmentsOf.get(sink.name)!;
+    for (const { sink: name, segments } of plans) {
+      const sink = config.sinks.get(name)!;
       const target = sink.deadLetter === null ? fileFor(sink, options) : sinks.get(sink.deadLetter)!;
       sinks.set(target.name, target);
       const stream = `dead-letter:${sink.name}`;
@@ -114,24 +107,6 @@ export class DeadLetters {
   close(): void {
     for (const route of this.#routes.values()) route.close();
   }
-}
-
-function largestRecordOf(config: Config, sink: string): number {
-  let largest = 0;
-  for (const stream of config.streams.values()) {
-    if (stream.sinks.includes(sink)) largest = Math.max(largest, stream.maxRecordBytes);
-  }
-  // A sink of dead letters gets letters, which are larger than what they hold.
-  for (const other of config.sinks.values()) {
-    if (other.deadLetter === sink) {
-      largest = Math.max(largest, largestDeadLetterBytes(largestRecordOf(config, other.name)));
-    }
-  }
-  return largest;
-}
-
-function segmentsFor(recordBytes: number, segmentBytes: number): number {
-  return Math.ceil(largestDeadLetterBytes(recordBytes) / (segmentBytes - 2 * SLOT_BYTES)) + SPARE_SEGMENTS;
 }
 
 function fileFor(sink: SinkConfig, options: { config: Config; around: Surroundings }): SinkUnit {

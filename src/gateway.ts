@@ -13,8 +13,9 @@ import type { Socket } from "node:net";
 import manifest from "../deno.json" with { type: "json" };
 import { builtInSinks } from "../adapters/mod.ts";
 import { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
-import { type Config, parseConfig, planSegments, type SegmentPlan } from "./config.ts";
+import { type Config, limitFaults, parseConfig, planSegments, type SegmentPlan } from "./config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
+import { ConfigError } from "./core/errors.ts";
 import { type Logger, silentLogger } from "./core/log.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { createDataApp } from "./ingress/app.ts";
@@ -225,7 +226,11 @@ export class Gateway implements WeirGateway {
           sinks: this.sinks.values(),
         }),
       control: {
-        setLimit: (name, limit) => sinkOf(name).setLimits(toLimits(limit)),
+        setLimit: (name, limit) => {
+          const faults = limitFaults(limit);
+          if (faults.length > 0) throw new ConfigError(faults);
+          sinkOf(name).setLimits(toLimits(limit));
+        },
         pauseSink: (name) => sinkOf(name).gate.setPaused(true),
         resumeSink: (name) => {
           if (sinkOf(name).gate.paused) sinkOf(name).gate.setPaused(false);

@@ -262,7 +262,7 @@ Deno.test("parseConfig() tells path, rule and value of a value that breaks its r
     ],
     [
       config({ sink: { limit: { bytesPerSecond: 0 } } }),
-      "sinks.out.limit.bytesPerSecond: must be a number above 0, but is 0",
+      "sinks.out.limit.bytesPerSecond: must be a number above 0 and at most 2199023255552, but is 0",
     ],
     [
       config({ sink: { control: { min: 5, initial: 2 } } }),

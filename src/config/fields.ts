@@ -22,10 +22,10 @@ export function spanMs(min = 1): z.ZodInt {
   return whole(min, MAX_TIMER_MS);
 }
 
-/** A number above zero; fractions are allowed. */
-export function positive(): z.ZodNumber {
-  const rule = "must be a number above 0";
-  return z.number({ error: rule }).positive({ error: rule });
+/** A number above zero and at most `max`; fractions are allowed. */
+export function positive(max: number): z.ZodNumber {
+  const rule = `must be a number above 0 and at most ${max}`;
+  return z.number({ error: rule }).positive({ error: rule }).max(max, { error: rule });
 }
 
 /** A string that is not empty. */

@@ -4,16 +4,20 @@
  * @module
  */
 import { z } from "zod";
+import { MAX_AMOUNT } from "../limit/allowance.ts";
+import { toFaults } from "./faults.ts";
 import { positive, whole } from "./fields.ts";
 
 /** Schema of `limit`. */
 export const limitSchema = z.strictObject({
-  recordsPerSecond: positive().optional().describe("Records per second, over any time"),
-  bytesPerSecond: positive().optional().describe("Bytes per second, over any time"),
-  burstRecords: whole(1).optional().describe(
+  recordsPerSecond: positive(MAX_AMOUNT).optional().describe("Records per second, over any time"),
+  bytesPerSecond: positive(MAX_AMOUNT).optional().describe("Bytes per second, over any time"),
+  burstRecords: whole(1, MAX_AMOUNT).optional().describe(
     "Records that may pass at once; one second's worth when not set",
   ),
-  burstBytes: whole(1).optional().describe("Bytes that may pass at once; one second's worth when not set"),
+  burstBytes: whole(1, MAX_AMOUNT).optional().describe(
+    "Bytes that may pass at once; one second's worth when not set",
+  ),
 }).refine((limit) => limit.recordsPerSecond !== undefined || limit.bytesPerSecond !== undefined, {
   error: "must hold recordsPerSecond, bytesPerSecond or both",
 }).refine((limit) => limit.burstRecords === undefined || limit.recordsPerSecond !== undefined, {
@@ -44,4 +48,12 @@ export function effectiveLimit(limit: z.output<typeof limitSchema> | undefined):
     burstRecords: recordsPerSecond === null ? null : limit.burstRecords ?? Math.ceil(recordsPerSecond),
     burstBytes: bytesPerSecond === null ? null : limit.burstBytes ?? Math.ceil(bytesPerSecond),
   };
+}
+
+/** What is wrong with a `limit` that comes while the gateway runs, a sentence each; null takes the limit away. */
+export function limitFaults(limit: LimitConfig | null): string[] {
+  const given = Object.fromEntries(Object.entries(limit ?? {}).filter(([, value]) => value !== null));
+  if (Object.keys(given).length === 0) return [];
+  const { success, error } = limitSchema.safeParse(given);
+  return success ? [] : toFaults(error.issues, limitSchema, given, []);
 }

@@ -34,7 +34,7 @@ export function effectiveYaml(config: Config, plan: SegmentPlan): string {
   return stringify(asWritten(redact("", inOrderOf(schemaNode(rootSchema), tree))), { lineWidth: 110 });
 }
 
-/** `plan` as aligned tables of lanes, streams and the whole; each line is a YAML comment. */
+/** `plan` as aligned tables of lanes, streams, dead letters and the whole; each line is a YAML comment. */
 export function planTables(plan: SegmentPlan): string {
   const lanes = table(
     ["lane", "guaranteed segments", "credits", "exclusive", "floating", "queue limit in buffers"],
@@ -53,7 +53,12 @@ export function planTables(plan: SegmentPlan): string {
   );
   const verdict = plan.totalGuaranteed <= plan.segments ? "fits" : "does not fit";
   const whole = [`whole: ${plan.totalGuaranteed} of ${plan.segments} segments are guaranteed; it ${verdict}`];
-  return [...lanes, "", ...streams, "", ...whole].map((line) => `# ${line}`.trimEnd()).join("\n") + "\n";
+  const deadLetters = table(
+    ["dead letters of", "go to", "segments beside the pool"],
+    plan.deadLetters.map(({ sink, target, segments }) => [sink, target ?? "a file under dataDir", segments]),
+  );
+  return [...lanes, "", ...streams, "", ...deadLetters, "", ...whole].map((line) => `# ${line}`.trimEnd())
+    .join("\n") + "\n";
 }
 
 /** A sink as it would be written: its type, its own options, the common keys with the hints as `batch`. */

@@ -11,6 +11,7 @@
 import { ConfigError } from "../core/errors.ts";
 import { MAX_KEY_BYTES, META_WORDS, SLOT_BYTES } from "../core/record.ts";
 import { MAX_LANES } from "../partition/result_partition.ts";
+import { type DeadLetterPlan, planDeadLetters } from "./dead_letter_plan.ts";
 import type { BuffersConfig } from "./sections.ts";
 import type { Config } from "./parse.ts";
 import type { SinkConfig } from "./sink_schema.ts";
@@ -60,6 +61,8 @@ export interface SegmentPlan {
   readonly totalGuaranteed: number;
   /** Segments of the pool. */
   readonly segments: number;
+  /** The pools of dead letters, which stand beside it. */
+  readonly deadLetters: readonly DeadLetterPlan[];
 }
 
 /**
@@ -95,7 +98,8 @@ export function draftSegments(config: Config): SegmentPlan {
     }
   }
   const totalGuaranteed = streams.reduce((sum, stream) => sum + stream.minSegments, 0);
-  return { lanes, streams, totalGuaranteed, segments: buffers.segments };
+  const deadLetters = planDeadLetters(config);
+  return { lanes, streams, totalGuaranteed, segments: buffers.segments, deadLetters };
 }
 
 /** Record bytes that a segment holds beside one slot and one plain meta. */

@@ -96,10 +96,10 @@ export class SinkGate {
 
   /** Changes the static limit while running. */
   setLimits(limits: Limits): void {
-    this.#limits = limits;
     if (!isLimited(limits)) this.#bucket = null;
     else if (this.#bucket) this.#bucket.setLimits(limits, this.#clock.nowMs());
     else this.#bucket = new TokenBucket(limits, this.#clock.nowMs());
+    this.#limits = limits;
     this.wake();
   }
 

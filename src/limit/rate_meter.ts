@@ -21,6 +21,9 @@ const FADE_MS = 300;
 /** One slice leaves this much of those before at least: at one record a second the reading is not of one gap alone. */
 const MIN_KEPT = 0.25;
 
+/** A rate below it is one of times long gone, and told as none: it halves without end. */
+const MIN_RATE = 1e-3;
+
 /** A slice weighs as this much time at most, ms, or a stall of an hour would be remembered for as long. */
 const MAX_WEIGHT_MS = 1000;
 
@@ -68,17 +71,21 @@ export class RateMeter {
     this.#sliceCount = 0;
   }
 
-  /** Units per second; 0 until something has drained for {@linkcode SLICE_MS}. */
+  /** Units per second; 0 below {@linkcode MIN_RATE}, and until something has drained for {@linkcode SLICE_MS}. */
   rate(nowMs: number): number {
     if (this.#lengthMs === 0) return 0;
     const perSecond = this.#amount / this.#lengthMs * 1000;
     const openMs = nowMs - this.#sliceStartMs;
-    if (openMs < SLICE_MS) return perSecond;
-    return Math.min(perSecond, (this.#sliceAmount + this.#usualAmount) / openMs * 1000);
+    if (openMs < SLICE_MS) return told(perSecond);
+    return told(Math.min(perSecond, (this.#sliceAmount + this.#usualAmount) / openMs * 1000));
   }
 
   /** Milliseconds since something last drained, or since the begin. */
   stalledMs(nowMs: number): number {
     return Math.max(0, nowMs - this.#lastMs);
   }
+}
+
+function told(perSecond: number): number {
+  return perSecond < MIN_RATE ? 0 : perSecond;
 }

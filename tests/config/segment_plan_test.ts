@@ -9,6 +9,7 @@ import {
   segmentsOfRecord,
   writesInFlight,
 } from "../../src/config/segment_plan.ts";
+import { planDeadLetters } from "../../src/config/dead_letter_plan.ts";
 import { planTables } from "../../src/config/report.ts";
 import { SINKS } from "./definitions.ts";
 import { faultsOf } from "./faults_of.ts";
@@ -148,7 +149,14 @@ Deno.test("draftSegments() covers batch, record and queue for any config; what p
   }));
 });
 
-Deno.test("planTables() aligns lanes, streams and the whole as YAML comments", () => {
+Deno.test("planDeadLetters() makes room for the largest letter of each sink, and for letters of letters", () => {
+  const [out, web] = planDeadLetters(config({ web: { deadLetter: "out" } }));
+  assertEquals([out.target, web.target], [null, "out"]);
+  // A byte may become six (\\u0000), and again six where the letter is refused.
+  assert(web.segments * 32_768 > 6 * 1_048_576 && out.segments * 32_768 > 36 * 1_048_576);
+});
+
+Deno.test("planTables() aligns lanes, streams, dead letters and the whole as YAML comments", () => {
   assertEquals(
     planTables(draftSegments(config({ buffers: { segments: 30 } }))),
     `# lane     guaranteed segments  credits  exclusive  floating  queue limit in buffers
@@ -159,6 +167,10 @@ Deno.test("planTables() aligns lanes, streams and the whole as YAML comments", (
 # stream  guaranteed segments  at most  largest record  lanes
 # a                         3       30               1      1
 # b                        36       30              33      2
+#
+# dead letters of                 go to  segments beside the pool
+# out              a file under dataDir                       202
+# web              a file under dataDir                       202
 #
 # whole: 39 of 30 segments are guaranteed; it does not fit
 `,

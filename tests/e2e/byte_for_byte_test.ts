@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { GatewayProcess } from "../support/gateway_process.ts";
+import { requires } from "../support/requirements.ts";
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
 const MODULES = new URL("../../node_modules/.deno/", import.meta.url);
@@ -52,21 +53,16 @@ Deno.test("file holds a JSON array and NDJSON of npm's manifests byte for byte",
   assertEquals(await Deno.readTextFile(`${gateway.folder}/lines.ndjson`) === lines, true);
 });
 
-const hasDpkg = Deno.build.os === "linux" && await Deno.stat(DPKG_STATUS).then(() => true, () => false);
-Deno.test({
-  name: `file holds ${DPKG_STATUS} byte for byte${hasDpkg ? "" : " (not run: needs a Debian machine)"}`,
-  ignore: !hasDpkg,
-  fn: async () => {
-    await using gateway = await GatewayProcess.start({
-      streams: { s: { sinks: ["file"], validate: "none" } },
-      sinks: { file: { type: "file", path: "out.txt" } },
-    });
-    const text = await Deno.readTextFile(DPKG_STATUS);
-    // Empty lines are skipped by contract; everything else is as it was, line by line.
-    const sent = text.repeat(4);
-    await post(gateway, "s", "text/plain", sent);
-    assertEquals(await Deno.readTextFile(`${gateway.folder}/out.txt`) === sent.replace(/\n+/g, "\n"), true);
-  },
+requires("dpkgStatus").test(`file holds ${DPKG_STATUS} byte for byte`, async () => {
+  await using gateway = await GatewayProcess.start({
+    streams: { s: { sinks: ["file"], validate: "none" } },
+    sinks: { file: { type: "file", path: "out.txt" } },
+  });
+  const text = await Deno.readTextFile(DPKG_STATUS);
+  // Empty lines are skipped by contract; everything else is as it was, line by line.
+  const sent = text.repeat(4);
+  await post(gateway, "s", "text/plain", sent);
+  assertEquals(await Deno.readTextFile(`${gateway.folder}/out.txt`) === sent.replace(/\n+/g, "\n"), true);
 });
 
 Deno.test("Gateway answers 200 with ack: delivered only when the file has the record", async () => {

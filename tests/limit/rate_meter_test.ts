@@ -88,3 +88,13 @@ Deno.test("RateMeter.stalledMs() counts from the last record, or from the begin"
   assertEquals(meter.stalledMs(1400), 1000);
   assertEquals(meter.stalledMs(399), 0);
 });
+
+Deno.test("RateMeter.rate() of a flow that ended falls to 0, and not to a number of thirty digits behind the point", () => {
+  // Samples of 0 were once told as 1e-32 records a second.
+  const meter = new RateMeter(0);
+  flow(meter, 0, 5_000, 100, 50);
+  flow(meter, 5_000, 6_000, 100, 0);
+  assert(meter.rate(6_000) > 0);
+  flow(meter, 6_000, 30_000, 100, 0);
+  assertEquals(meter.rate(30_000), 0);
+});

@@ -16,6 +16,26 @@ export interface Requirement {
   readonly use: string;
 }
 
+/** A file or a right that no package brings; where it is not there, the tests that need it are not run, and say so. */
+export interface MachineTrait {
+  /** What the machine must have, for the name of a test that is not run. */
+  readonly what: string;
+  /** Whether it is there. */
+  readonly isThere: () => boolean;
+}
+
+/** Traits that tests may ask for, by name. */
+export const TRAITS = {
+  dpkgStatus: {
+    what: "a Debian machine's /var/lib/dpkg/status",
+    isThere: () => isFile("/var/lib/dpkg/status"),
+  },
+  mountTmpfs: { what: "Linux and the right to mount a tmpfs", isThere: mayMountTmpfs },
+} as const satisfies Record<string, MachineTrait>;
+
+/** Name of a trait. */
+export type TraitName = keyof typeof TRAITS;
+
 /** All that tests may ask for, by name. */
 export const REQUIREMENTS = {
   curl: { command: "curl", debianPackage: "curl", use: "requests as users send them" },
@@ -45,23 +65,57 @@ export function missingRequirements(): Requirement[] {
   return Object.values(REQUIREMENTS).filter((requirement) => !isOnPath(requirement.command));
 }
 
-/** Registers tests that need programs beside Deno. */
+/** Registers tests that need more than Deno. */
 export interface RequiringTests {
-  /** Registers `run` under `name`; where a program is missing, as ignored, with the reason behind the name. */
+  /** Registers `run` under `name`; where something is missing, as ignored, with the reason behind the name. */
   test(name: string, run: (t: Deno.TestContext) => void | Promise<void>): void;
 }
 
 /**
- * Tests that need `names`: `requires("wrk").test("Gateway takes load", async () => …)`.
+ * Tests that need `names`, programs or traits: `requires("wrk").test("Gateway takes load", async () => …)`.
  */
-export function requires(...names: RequirementName[]): RequiringTests {
-  const missing = names.filter((name) => !isOnPath(REQUIREMENTS[name].command));
+export function requires(...names: (RequirementName | TraitName)[]): RequiringTests {
+  const missing = names.filter((name) => !isMet(name)).map((name) =>
+    isTrait(name) ? TRAITS[name].what : `${name} on the PATH`
+  );
   return {
     test(name, run) {
-      const reason = ` (not run: needs ${missing.join(", ")} on the PATH)`;
+      const reason = ` (not run: needs ${missing.join(", ")})`;
       Deno.test({ name: missing.length === 0 ? name : name + reason, ignore: missing.length > 0, fn: run });
     },
   };
+}
+
+function isTrait(name: RequirementName | TraitName): name is TraitName {
+  return Object.hasOwn(TRAITS, name);
+}
+
+function isMet(name: RequirementName | TraitName): boolean {
+  return isTrait(name) ? TRAITS[name].isThere() : isOnPath(REQUIREMENTS[name].command);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A container's root often lacks the right: only trying tells. */
+function mayMountTmpfs(): boolean {
+  if (Deno.build.os !== "linux" || !isOnPath("mount") || !isOnPath("umount")) return false;
+  const folder = Deno.makeTempDirSync({ prefix: "weir_mount_" });
+  try {
+    const mounted =
+      new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=64k", "weir", folder] }).outputSync()
+        .success;
+    if (mounted) new Deno.Command("umount", { args: [folder] }).outputSync();
+    return mounted;
+  } finally {
+    Deno.removeSync(folder);
+  }
 }
 
 /** How an attempt to install ended. */
