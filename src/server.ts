@@ -27,6 +27,10 @@ const KEEP_ALIVE_MS = 75_000;
  */
 const UNREAD_BYTES = 16_384;
 
+/** Operators, probes and scrapers are few; each answer may be a hundred KB, so a client that does not read them must not ask for many. */
+const MAX_ADMIN_CONNECTIONS = 256;
+const MAX_ADMIN_PIPELINED = 4;
+
 /** An open port. */
 export interface ListeningServer {
   /** The server. */
@@ -67,7 +71,10 @@ export function openDataPort(
   });
   server.on(
     "upgrade",
-    (request: IncomingMessage, socket: Socket, head: Uint8Array) => sockets.upgrade(request, socket, head),
+    (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
+      if (Connection.of(socket).isEnding || headFault(request) !== null) end(socket, 400, "Bad Request");
+      else sockets.upgrade(request, socket, head);
+    },
   );
   server.on("clientError", answerClientError);
   return listen(server, config.hostname, config.port, "listen", () => sockets.cut());
@@ -77,8 +84,9 @@ export function openDataPort(
 export function openAdminPort(app: Hono, hostname: string, port: number): Promise<ListeningServer> {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    if (isFit(request, response)) void listener(request, response);
+    if (isFit(request, response, MAX_ADMIN_PIPELINED)) void listener(request, response);
   });
+  server.maxConnections = MAX_ADMIN_CONNECTIONS;
   server.on("clientError", answerClientError);
   return listen(server, hostname, port, "admin");
 }
@@ -118,9 +126,17 @@ function listen(
   });
 }
 
-/** Whether `request` is to be handled: not one that is behind the end of its connection, nor one whose head was refused here. */
-function isFit(request: IncomingMessage, response: ServerResponse): boolean {
-  if (Connection.of(request.socket).isEnding) return false;
+/**
+ * Whether `request` is to be handled: not one that is behind the end of its connection or one of too many, nor one whose
+ * head was refused here. `mostPipelined` as in `Connection.begins`.
+ */
+function isFit(request: IncomingMessage, response: ServerResponse, mostPipelined?: number): boolean {
+  const connection = Connection.of(request.socket);
+  if (connection.isEnding) return false;
+  if (!connection.begins(response, mostPipelined)) {
+    request.socket.destroy();
+    return false;
+  }
   const fault = headFault(request);
   if (fault !== null) answerHeadFault(fault, request, response);
   return fault === null;
@@ -133,10 +149,15 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const [status, text] = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+  const [status, text]: [number, string] = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
     ? [408, "Request Timeout"]
     : error.code === "HPE_HEADER_OVERFLOW"
     ? [431, "Request Header Fields Too Large"]
     : [400, "Bad Request"];
+  end(socket, status, text);
+}
+
+/** Closes with the shortest answer there is. */
+function end(socket: Socket, status: number, text: string): void {
   socket.end(`HTTP/1.1 ${status} ${text}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }

@@ -61,9 +61,7 @@ export class NodeExchange implements Exchange, ReadOff, OpenExchange {
     request.on("data", onData);
     // A body of known length ends with its last byte (`data`): one listener less per request.
     if (!(this.#contentLength > 0)) request.on("end", onEnd);
-    const mayStay = this.#connection.open(this);
-    // Refused ones are answered in this turn; those that wait for delivery may wait long.
-    if (!mayStay && this.#readOff < 0) request.socket.destroy();
+    this.#connection.open(this);
   }
 
   get isReceived(): boolean {

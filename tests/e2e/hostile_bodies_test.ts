@@ -6,29 +6,13 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:zlib";
-import { type HttpConnection, isConnectionLoss } from "../support/http_client.ts";
 import { until } from "../ingress/open_door.ts";
-import { ignoreLoss, Siege, type Verdict, verdictOf } from "./siege.ts";
+import { ignoreLoss, sendWithoutEnd, Siege, type Verdict, verdictOf } from "./siege.ts";
 
 const PATH = "/v1/streams/events";
 const MIB = 1_048_576;
 const JSON_TYPE = { "Content-Type": "application/json" };
 const LINES = { "Content-Type": "application/x-ndjson" };
-
-/** Sends chunks of `chunk` until the gateway has enough; returns how many bytes went. */
-async function sendWithoutEnd(
-  connection: HttpConnection,
-  chunk: Uint8Array,
-  mostBytes: number,
-): Promise<number> {
-  let sent = 0;
-  try {
-    for (; sent < mostBytes; sent += chunk.length) await connection.write(chunk);
-  } catch (error) {
-    if (!isConnectionLoss(error)) throw error;
-  }
-  return sent;
-}
 
 /** `chunk` as one chunk of a chunked body. */
 function asChunk(chunk: Uint8Array): Uint8Array {

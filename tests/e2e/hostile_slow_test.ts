@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { until } from "../ingress/open_door.ts";
 import { HttpConnection, isConnectionLoss } from "../support/http_client.ts";
-import { ignoreLoss, Siege, type Verdict, verdictOf } from "./siege.ts";
+import { ignoreLoss, latin1, sendWithoutEnd, Siege, type Verdict, verdictOf } from "./siege.ts";
 
 const PATH = "/v1/streams/events";
 const POST = `POST ${PATH} HTTP/1.1\r\nHost: weir\r\n`;
@@ -69,51 +69,28 @@ Deno.test("Gateway ends a chunk extension without end when the request's time is
   await siege.end(0);
 });
 
-Deno.test("Gateway stops reading a client that does not read: answers to it do not pile up", async (t) => {
-  await using siege = await Siege.start({ connections: 20 });
-  const requests: readonly (readonly [string, number, string])[] = [
-    [
-      "answers of the data port",
-      siege.gateway.port,
-      `POST /none HTTP/1.1\r\nHost: weir\r\nContent-Length: 0\r\n\r\n`,
-    ],
-    [
-      "refusals",
-      siege.gateway.port,
-      `POST /v1/streams/none HTTP/1.1\r\nHost: weir\r\nContent-Length: 0\r\n\r\n`,
-    ],
-    ["answers of the admin port", siege.gateway.adminPort, `GET /metrics HTTP/1.1\r\nHost: weir\r\n\r\n`],
-  ];
-  for (const [name, port, request] of requests) {
+Deno.test("Gateway cuts off clients that ask without end and read no answer, so that answers do not pile up", async (t) => {
+  // A chunk of 64 KiB holds a thousand requests of 10 KB each, all made before one can be answered; what is left of them
+  // until the collector comes is beyond what is promised of bodies. Without a bound ten clients made it 2.7 GB.
+  await using siege = await Siege.start({ restBytes: 512 * MIB });
+  const { port, adminPort } = siege.gateway;
+  const post = (path: string) => `POST ${path} HTTP/1.1\r\nHost: weir\r\nContent-Length: 0\r\n\r\n`;
+  for (
+    const [name, to, request] of [
+      ["answers of the data port", port, post("/none")],
+      ["refusals", port, post("/v1/streams/none")],
+      ["answers of the admin port", adminPort, "GET /metrics HTTP/1.1\r\nHost: weir\r\n\r\n"],
+    ] as const
+  ) {
     await t.step(name, async () => {
-      const held = new DisposableStack();
-      const block = request.repeat(Math.ceil(65_536 / request.length));
-      const sent = new Array(10).fill(0);
-      const writing = sent.map(async (_, k) => {
-        const connection = held.use(await HttpConnection.open(port));
-        try {
-          for (; sent[k] < 256 * MIB; sent[k] += block.length) await connection.write(block);
-        } catch (error) {
-          // Closed by the gateway, or by the test below.
-          if (!isConnectionLoss(error) && !(error instanceof Deno.errors.BadResource)) throw error;
-        }
-      });
-      // Until none gets anything more rid of.
-      let before = -1;
-      await until(
-        async () => {
-          const sum = sent.reduce((total, bytes) => total + bytes, 0);
-          const stands = sum === before;
-          before = sum;
-          await delay(500);
-          return stands;
-        },
-        "the gateway reads no more",
-        15_000,
-      );
+      const block = latin1(request.repeat(Math.ceil(65_536 / request.length)));
+      for (let round = 0; round < 3; round++) {
+        await Promise.all(Array.from({ length: 10 }, async () => {
+          using connection = await HttpConnection.open(to);
+          assert(await sendWithoutEnd(connection, block, 64 * MIB) < 64 * MIB, "it was read to the end");
+        }));
+      }
       siege.assertMemory();
-      held.dispose();
-      await Promise.all(writing);
     });
   }
   await siege.end(0);

@@ -35,6 +35,8 @@ export interface SiegeOptions {
   readonly buffers?: Readonly<Record<string, unknown>>;
   /** Most connections that the attack holds at once. */
   readonly connections?: number;
+  /** What the gateway may need beside its pool and for each connection; without it what it promises, 128 MiB. */
+  readonly restBytes?: number;
 }
 
 /** How an attack's request ended: the status of its answer, or `closed` without one. */
@@ -43,15 +45,15 @@ export type Verdict = number | "closed";
 /** The gateway, its neighbour, and the watch over both. */
 export class Siege implements AsyncDisposable {
   readonly gateway: GatewayProcess;
-  readonly #connections: number;
+  readonly #mayGrowBytes: number;
   readonly #idleRssBytes: number;
   readonly #neighbour: Promise<number>;
   #served = 0;
   #isOver = false;
 
-  private constructor(gateway: GatewayProcess, connections: number) {
+  private constructor(gateway: GatewayProcess, mayGrowBytes: number) {
     this.gateway = gateway;
-    this.#connections = connections;
+    this.#mayGrowBytes = mayGrowBytes;
     this.#idleRssBytes = gateway.program.usage().rssBytes;
     this.#neighbour = this.#serveNeighbour();
     // Told by `end`; a test that fails before must not be told of by an unhandled rejection.
@@ -70,7 +72,11 @@ export class Siege implements AsyncDisposable {
         calm: { type: "file", path: "calm.ndjson" },
       },
     };
-    return new Siege(await GatewayProcess.start(config), options.connections ?? 1);
+    const { connections = 1, restBytes = REST_BYTES } = options;
+    return new Siege(
+      await GatewayProcess.start(config),
+      POOL_BYTES + restBytes + connections * CONNECTION_BYTES,
+    );
   }
 
   /** A connection to the data port. */
@@ -118,8 +124,7 @@ export class Siege implements AsyncDisposable {
   /** Throws when the process ever held more than it may. */
   assertMemory(): void {
     const grownBytes = this.gateway.program.usage().peakRssBytes - this.#idleRssBytes;
-    const mayGrowBytes = POOL_BYTES + REST_BYTES + this.#connections * CONNECTION_BYTES;
-    const [grown, mayGrow] = [grownBytes, mayGrowBytes].map((bytes) => Math.round(bytes / MIB));
+    const [grown, mayGrow] = [grownBytes, this.#mayGrowBytes].map((bytes) => Math.round(bytes / MIB));
     assert(grown <= mayGrow, `the gateway grew by ${grown} MiB, more than ${mayGrow}`);
   }
 
@@ -180,6 +185,21 @@ export async function verdictOf(
     ignoreLoss(error);
     return "closed";
   }
+}
+
+/** Sends `chunk` again and again, until the gateway closes or `mostBytes` went; returns how many bytes did. */
+export async function sendWithoutEnd(
+  connection: HttpConnection,
+  chunk: Uint8Array,
+  mostBytes: number,
+): Promise<number> {
+  let sent = 0;
+  try {
+    for (; sent < mostBytes; sent += chunk.length) await connection.write(chunk);
+  } catch (error) {
+    if (!isConnectionLoss(error)) throw error;
+  }
+  return sent;
 }
 
 /** One byte for each character. */
