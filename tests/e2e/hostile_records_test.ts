@@ -1,0 +1,302 @@
+/**
+ * Records, keys, ids and names made to break out of where they are put: line feeds with a bulk action behind them
+ * through every door into every line-framed sink, control characters, a megabyte of name, and words that every object
+ * knows.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { startHttpTarget } from "../adapters/http_target.ts";
+import { until } from "../ingress/open_door.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { type Answer, HttpConnection } from "../support/http_client.ts";
+import { latin1, Siege } from "./siege.ts";
+
+/** Taken for a line of its own, it would delete what it names. */
+const ACTION = '{"delete":{"_index":"users","_id":"1"}}';
+const EVENT = { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t" };
+const EVENT_HEAD = '"specversion":"1.0","id":"1","source":"/s","type":"t"';
+const decoder = new TextDecoder();
+
+/** How a record comes in: its stream, headers and body, and whether it is taken or refused by the sinks. */
+interface Attempt {
+  readonly name: string;
+  readonly stream: "checked" | "trusted";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Records that are stored; the others are dead-lettered. */
+  readonly stored: number;
+  readonly deadLettered: number;
+}
+
+const type = (contentType: string) => ({ "Content-Type": contentType });
+
+const ATTEMPTS: readonly Attempt[] = [
+  ...["\n", "\r\n", "\r"].flatMap((end): Attempt[] => {
+    const named = (name: string) => `${name} with ${JSON.stringify(end)}`;
+    const both = { headers: type("application/octet-stream"), deadLettered: 0 };
+    // JSON with line ends between its tokens: each a whole line would be an action.
+    const spread = `{"a":${end}${ACTION}${end}}`;
+    const holdsLineFeed = end.includes("\n");
+    return [
+      { ...both, name: named("octets, checked"), stream: "checked", body: spread, stored: 1 },
+      { ...both, name: named("octets, trusted"), stream: "trusted", body: spread, stored: 1 },
+      {
+        ...both,
+        name: named("octets that are no JSON"),
+        stream: "trusted",
+        body: `a${end}${ACTION}`,
+        stored: holdsLineFeed ? 0 : 1,
+        deadLettered: holdsLineFeed ? 1 : 0,
+      },
+      {
+        ...both,
+        name: named("octets of two JSON texts"),
+        stream: "trusted",
+        body: `{}${end}${ACTION}`,
+        stored: holdsLineFeed ? 0 : 1,
+        deadLettered: holdsLineFeed ? 1 : 0,
+      },
+      {
+        ...both,
+        name: named("a JSON text"),
+        headers: type("application/json"),
+        stream: "checked",
+        body: `${end}${spread}${end}`,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a JSON array"),
+        headers: type("application/json"),
+        stream: "trusted",
+        body: `[${end}1${end},${end}${spread}${end}]`,
+        stored: 2,
+      },
+      {
+        ...both,
+        name: named("curl -d"),
+        headers: type("application/x-www-form-urlencoded"),
+        stream: "checked",
+        body: spread,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a structured CloudEvent"),
+        headers: type("application/cloudevents+json"),
+        stream: "checked",
+        body: `{${EVENT_HEAD},"data":${end}${ACTION}${end}}`,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a batch of CloudEvents"),
+        headers: type("application/cloudevents-batch+json"),
+        stream: "trusted",
+        body: `[{${EVENT_HEAD},"data":${end}${ACTION}${end}}]`,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a binary CloudEvent of JSON"),
+        headers: { ...EVENT, ...type("application/json") },
+        stream: "trusted",
+        body: spread,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a binary CloudEvent of text"),
+        headers: { ...EVENT, "ce-subject": "%0A{}%0D%0A", ...type("text/plain") },
+        stream: "trusted",
+        body: `a${end}${ACTION}`,
+        stored: 1,
+      },
+      {
+        ...both,
+        name: named("a binary CloudEvent of bytes"),
+        headers: { ...EVENT, ...type("application/x-any") },
+        stream: "trusted",
+        body: `\xff${end}${ACTION}`,
+        stored: 1,
+      },
+    ];
+  }),
+  {
+    name: "lines with lone CRs",
+    stream: "trusted",
+    headers: type("text/plain"),
+    body: `a\r${ACTION}\rb\nc\r\r\n`,
+    stored: 2,
+    deadLettered: 0,
+  },
+];
+
+/** Lines that an action would be, or that are no line of a record: none may be there. */
+function assertNoAction(lines: readonly string[], where: string): void {
+  for (const line of lines) {
+    assert(line.trim() !== ACTION && line !== "", `${where} holds the line ${JSON.stringify(line)}`);
+  }
+}
+
+Deno.test("Gateway lets no record break out of its line: every door, every line-framed sink", async (t) => {
+  const target = await startHttpTarget();
+  try {
+    const sinks = ["file", "http", "stdout"];
+    await using gateway = await GatewayProcess.start({
+      streams: {
+        checked: { sinks },
+        trusted: { sinks, validate: "none" },
+      },
+      sinks: {
+        file: { type: "file", path: "out.ndjson" },
+        http: { type: "http", url: target.url },
+        stdout: { type: "stdout" },
+      },
+    });
+    using connection = await HttpConnection.open(gateway.port);
+    let stored = 0;
+    let deadLettered = 0;
+    for (const attempt of ATTEMPTS) {
+      await t.step(attempt.name, async () => {
+        const path = `/v1/streams/${attempt.stream}`;
+        const answer = await connection.request({ path, headers: attempt.headers }, latin1(attempt.body));
+        assertEquals(answer.status, 200, answer.body);
+        const told = JSON.parse(answer.body);
+        assertEquals(
+          [told.accepted, told.deadLettered ?? 0],
+          [attempt.stored + attempt.deadLettered, attempt.deadLettered * sinks.length],
+        );
+        stored += attempt.stored;
+        deadLettered += attempt.deadLettered;
+      });
+    }
+    await t.step("a WebSocket message", async () => {
+      for (const stream of ["checked", "trusted"]) {
+        const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/v1/streams/${stream}`);
+        await new Promise((resolve) => socket.onopen = resolve);
+        socket.send(`{"a":\n${ACTION}\r\n}`);
+        socket.send(new TextEncoder().encode(`{"b":\r${ACTION}}`));
+        stored += 2;
+        if (stream === "trusted") {
+          socket.send(`a\n${ACTION}`);
+          deadLettered++;
+        }
+        const closed = new Promise((resolve) => socket.onclose = resolve);
+        socket.close();
+        await deadline(closed, 10_000);
+      }
+    });
+    const ledger = async () => await gateway.admin("/api/v1/ledger") as Ledger;
+    await until(async () => (await ledger()).rows.every((row) => row.inFlight === 0), "all are settled");
+    const rows = (await ledger()).rows;
+    for (const sink of sinks) {
+      const sums = rows.filter((row) => row.sink === sink);
+      assertEquals(sums.reduce((sum, row) => sum + row.delivered, 0), stored, sink);
+      assertEquals(sums.reduce((sum, row) => sum + row.deadLettered, 0), deadLettered, sink);
+    }
+    const file = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).split("\n").slice(0, -1);
+    const http = target.seen.map(({ body }) => decoder.decode(body)).join("").split("\n").slice(0, -1);
+    const stdout = gateway.program.stdout.split("\n").slice(0, -1);
+    for (const [where, lines] of Object.entries({ file, http, stdout })) {
+      assertEquals(lines.length, stored, where);
+      assertNoAction(lines, where);
+    }
+    for (const sink of sinks) {
+      const path = `${gateway.folder}/data/dead-letter/${sink}.ndjson`;
+      const letters = (await Deno.readTextFile(path)).split("\n").slice(0, -1);
+      assertEquals(letters.map((letter) => JSON.parse(letter).sink), new Array(deadLettered).fill(sink));
+      assertNoAction(letters, path);
+    }
+  } finally {
+    await target.close();
+  }
+});
+
+interface Ledger {
+  readonly rows: readonly {
+    readonly sink: string;
+    readonly delivered: number;
+    readonly deadLettered: number;
+    readonly inFlight: number;
+  }[];
+}
+
+Deno.test("Gateway knows no stream and no sink by a word that every object knows, a path out, or a name without end", async (t) => {
+  await using siege = await Siege.start();
+  const words = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "EVENTS", "events%00"];
+  const paths = [
+    "..",
+    "../streams/events",
+    "%2e%2e/admin",
+    "events/",
+    "events/x",
+    "events%0a",
+    "%65vents",
+    "",
+  ];
+  for (const name of [...words, ...paths, "a".repeat(8_000)]) {
+    await t.step(name.slice(0, 30), async () => {
+      const head = `HTTP/1.1\r\nHost: weir\r\nContent-Length: 1\r\n\r\n1`;
+      assertEquals(await siege.send(`POST /v1/streams/${name} ${head}`), 404);
+      const admin = `HTTP/1.1\r\nHost: localhost:${siege.gateway.adminPort}\r\nContent-Length: 0\r\n\r\n`;
+      if (name.includes("/") || name === "" || name === "..") return;
+      assertEquals(
+        await siege.send(`POST /api/v1/sinks/${name}/pause ${admin}`, siege.gateway.adminPort),
+        404,
+      );
+    });
+  }
+  await siege.end(0);
+});
+
+Deno.test("Gateway stores keys, ids and members of any characters, and refuses those that are too long", async (t) => {
+  await using siege = await Siege.start({
+    events: { key: "/key", headers: ["x-kept"] },
+    archive: { order: "key" },
+  });
+  using connection = await siege.connect();
+  const ask = async (body: string, headers: Record<string, string> = {}, query = ""): Promise<Answer> =>
+    await connection.request({ path: `/v1/streams/events${query}`, headers }, body);
+  let accepted = 0;
+  const long = "k".repeat(1_025);
+  const event = { ...EVENT, ...type("application/json") };
+  for (
+    const [name, body, headers, query, status] of [
+      ["control characters in a key", '{"key":"\\u0000\\n\\u001b\\u007f"}', {}, "", 200],
+      ["half a surrogate in a key", '{"key":"\\ud800"}', {}, "", 200],
+      ["__proto__ as a key", '{"key":"__proto__"}', {}, "", 200],
+      [
+        "constructor as a key",
+        '{"key":"constructor","constructor":{"prototype":{"polluted":1}}}',
+        {},
+        "",
+        200,
+      ],
+      ["a member __proto__", '{"__proto__":{"polluted":1},"key":{"__proto__":[]}}', {}, "", 200],
+      ["a key of 1 MB", `{"key":"${"k".repeat(1_000_000)}"}`, {}, "", 400],
+      ["a key of 1,025 bytes in the query", "1", {}, `?key=${long}`, 431],
+      ["a key of 1,025 bytes in the head", "1", { "X-Weir-Key": long }, "", 431],
+      ["controls in the query", "1", {}, "?key=%00%0a%ff&key=b&__proto__=x", 200],
+      ["bytes over 127 in the head", "1", { "X-Weir-Key": "\u00e9\u00ff", "X-Kept": "\u00c3" }, "", 200],
+      ["a kept header of 12 KB", "1", { "X-Kept": "v".repeat(12_000) }, "", 431],
+      ["an id of controls", "1", { ...event, "ce-id": "%00%0A__proto__", "ce-__proto__": "p" }, "", 200],
+      ["an id of 12 KB", "1", { ...event, "ce-id": "i".repeat(12_000) }, "", 431],
+    ] as const
+  ) {
+    await t.step(name, async () => {
+      const answer = await ask(body, headers, query);
+      assertEquals(answer.status, status, answer.body);
+      if (status === 200) accepted++;
+    });
+  }
+  await t.step("every line is JSON, and nobody's prototype has changed", async () => {
+    const lines = await siege.archived();
+    for (const line of lines) JSON.parse(line);
+    assert(lines.some((line) => line.startsWith('{"__proto__":{"polluted":1}')));
+    assert(!(await ask("")).body.includes("polluted"));
+  });
+  await siege.end(accepted);
+});
