@@ -171,6 +171,13 @@ export class LinesFramer extends Framer {
         this.pieceSkip = 1;
         return from;
       }
+      // The CR was held back: it is shown to the scanner only now that the line goes on behind it.
+      if (!this.#scanLine(CR_BYTE, 0, 1, from - 1)) {
+        this.pieceEnd = "bad";
+        this.pieceSkip = 0;
+        this.#skipping = true;
+        return from;
+      }
       this.pieceFlags |= SlotFlag.NEWLINE;
       this.feed(CR_BYTE, 0, 1);
       this.pieceEnd = "more";
@@ -198,8 +205,11 @@ export class LinesFramer extends Framer {
     return end;
   }
 
-  /** Shows a piece of a line to the scanner; false when the line is no JSON, with the reason set. */
-  #scanLine(source: Uint8Array, from: number, to: number): boolean {
+  /**
+   * Shows a piece of a line to the scanner; false when the line is no JSON, with the reason set. `shift` is where
+   * `source` begins in the chunk that is read.
+   */
+  #scanLine(source: Uint8Array, from: number, to: number, shift = 0): boolean {
     const scanner = this.#scanner;
     if (scanner === null) return true;
     let at = from;
@@ -210,12 +220,12 @@ export class LinesFramer extends Framer {
     }
     if (this.#pieceState === "value" && at < to) {
       at = scanner.scan(source, at, to);
-      if (scanner.status === ScanStatus.ERROR) return this.#bad(scanner.error, at);
+      if (scanner.status === ScanStatus.ERROR) return this.#bad(scanner.error, shift + at);
       if (scanner.status === ScanStatus.MORE) return true;
       this.#pieceState = "after";
     }
     while (at < to && isBlank(source[at])) at++;
-    return at === to || this.#bad(unexpectedByte(source[at], "behind the value"), at);
+    return at === to || this.#bad(unexpectedByte(source[at], "behind the value"), shift + at);
   }
 
   #bad(reason: string, at: number): boolean {

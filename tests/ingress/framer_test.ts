@@ -243,6 +243,19 @@ Deno.test("LinesFramer tells a CR inside a record, so that no sink writes it as 
   assertEquals(record, { value: "a\rb", key: null, isJson: false, hasNewline: true });
 });
 
+Deno.test("LinesFramer refuses a CR inside a number, a name or a string, wherever the line is cut", () => {
+  for (const line of ["12\r34", "tr\rue", '"a\rb"', '{"a":"\\u00\re9"}', "1\r2"]) {
+    for (let cut = 0; cut <= line.length; cut++) {
+      const framed = story(`1\n${line}\n2\n`, { format: "lines" }, { cuts: [2 + cut], segmentBytes: 96 });
+      assertEquals(
+        [values(framed), framed.rejected],
+        [["1", "2"], [1]],
+        `${JSON.stringify(line)} cut at ${cut}`,
+      );
+    }
+  }
+});
+
 Deno.test("JsonFramer keeps the exact bytes of each element, without the blanks around it", () => {
   const framed = story('[ {"a" : 1.0e2},\n[ 1 , 2 ]\t, "x" ]', { format: "any" });
   assertEquals(values(framed), ['{"a" : 1.0e2}', "[ 1 , 2 ]", '"x"']);
