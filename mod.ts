@@ -20,6 +20,8 @@
  */
 export { createGateway, type GatewayOptions, type UpgradeSource, type WeirGateway } from "./src/gateway.ts";
 export type { StopReport } from "./src/lifecycle.ts";
+export type { ReloadReport } from "./src/reload.ts";
+export type { NameChanges, UnitChanges } from "./src/units.ts";
 export type {
   AdminConfig,
   BuffersConfig,
@@ -29,6 +31,7 @@ export type {
   ListenConfig,
   SinkConfig,
   StreamConfig,
+  TlsConfig,
 } from "./src/config.ts";
 export {
   allAcked,

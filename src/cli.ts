@@ -18,6 +18,7 @@ import {
 } from "./config.ts";
 import { ConfigError } from "./core/errors.ts";
 import { permissionFlags } from "./permissions.ts";
+import { readTls } from "./tls.ts";
 
 /** What {@linkcode main} needs of the outside. */
 export interface CliIo extends ConfigIo {
@@ -93,6 +94,7 @@ function commandLine(io: CliIo, exit: (code: number) => void): Command {
       if (options.printPermissions) return io.stdout(`${(await neededFlags(path, io)).join("\n")}\n`);
       const config = await loadConfig(path, io);
       planSegments(config);
+      await checkFiles(config, io);
       exit(await io.run(config, path));
     });
   program.command("check")
@@ -103,6 +105,7 @@ function commandLine(io: CliIo, exit: (code: number) => void): Command {
       const draft = draftSegments(config);
       io.stdout(`${effectiveYaml(config, draft)}\n${planTables(draft)}`);
       planSegments(config);
+      await checkFiles(config, io);
     });
   program.command("schema")
     .description("print the JSON Schema of the config")
@@ -126,4 +129,9 @@ async function neededFlags(path: string | null, io: CliIo): Promise<string[]> {
     },
   });
   return permissionFlags(config, { path, env: [...env], sys: [...sys], home: io.home });
+}
+
+/** The files that a config names must be good before anything is opened. */
+async function checkFiles({ listen: { tls } }: Config, io: CliIo): Promise<void> {
+  if (tls !== null) await readTls(tls, io.readTextFile);
 }

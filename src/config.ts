@@ -20,6 +20,7 @@ export {
   type BuffersConfig,
   type GatewayConfig,
   type ListenConfig,
+  type TlsConfig,
 } from "./config/sections.ts";
 export { type StreamConfig } from "./config/stream_schema.ts";
 export { type SinkConfig } from "./config/sink_schema.ts";

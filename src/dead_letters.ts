@@ -11,11 +11,15 @@ import { join } from "node:path";
 import { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
 import { type Config, planDeadLetters, type SinkConfig, writesInFlight } from "./config.ts";
 import { DeadLetter } from "./lane/dead_letter.ts";
-import { SinkUnit, type Surroundings } from "./sink_unit.ts";
+import type { SinkUnit, Surroundings } from "./sink_unit.ts";
 import { buildPipeline, type LaneUnit } from "./pipeline.ts";
 import { builtInSinks } from "../adapters/mod.ts";
 
+/** The way of one sink's letters. */
 interface Route {
+  readonly sink: string;
+  readonly target: string;
+  readonly segments: number;
   readonly deadLetter: DeadLetter;
   readonly lanes: readonly LaneUnit[];
   readonly close: () => void;
@@ -23,69 +27,38 @@ interface Route {
 
 /** All routes. */
 export class DeadLetters {
+  /** By the sink that refuses. */
   readonly #routes: Map<string, Route> = new Map();
+  /** Those that another has taken the place of, while letters are on them. */
+  readonly #ending: Set<Route> = new Set();
+  readonly #idPrefix: string;
+  readonly #around: Surroundings;
+  #built = 0;
 
-  /** Adds the files of sinks without `deadLetter` to `sinks`. */
-  constructor(options: {
-    config: Config;
-    sinks: Map<string, SinkUnit>;
-    idPrefix: string;
-    around: Surroundings;
-  }) {
-    const { config, sinks, idPrefix, around } = options;
-    const { segmentBytes } = config.buffers;
-    const plans = planDeadLetters(config);
-    const pool = new NetworkBufferPool({
-      segmentBytes,
-      segments: plans.reduce((sum, { segments }) => sum + segments, 0),
-    });
-    for (const { sink: name, segments } of plans) {
-      const sink = config.sinks.get(name)!;
-      const target = sink.deadLetter === null ? fileFor(sink, options) : sinks.get(sink.deadLetter)!;
-      sinks.set(target.name, target);
-      const stream = `dead-letter:${sink.name}`;
-      const localPool = pool.createLocalPool({ name: stream, minSegments: segments, maxSegments: segments });
-      const route: { deadLetter?: DeadLetter } = {};
-      const { partition, lanes } = buildPipeline({
-        stream,
-        pool: localPool,
-        lanes: [{
-          plan: {
-            stream,
-            sink: target.name,
-            writer: 0,
-            guaranteed: segments,
-            exclusive: segments,
-            floating: writesInFlight(target.config),
-            credits: segments + writesInFlight(target.config),
-            maxBuffers: 2 * segments,
-          },
-          sink: target,
-          writers: 1,
-          weight: 1,
-          sheds: false,
-          acks: true,
-          // A letter that its own sink refuses goes on to that sink's dead letter; the chain ends at a file.
-          deadLetter: () => this.of(target.name),
-        }],
-        // The pool of dead letters counts its segments anew: without a prefix of its own an id would come twice.
-        idPrefix: `${idPrefix}dl-`,
-        onRoom: () => route.deadLetter!.serve(),
-      }, around);
-      route.deadLetter = new DeadLetter({
-        sink: sink.name,
-        partition,
-        wallTime: () => around.clock.wallMs(),
-      });
-      this.#routes.set(sink.name, {
-        deadLetter: route.deadLetter,
-        lanes,
-        close: () => {
-          partition.close();
-          for (const lane of lanes) lane.close();
-          localPool.lazyDestroy();
-        },
-      });
+  /** No route yet. */
+  constructor(options: { idPrefix: string; around: Surroundings }) {
+    this.#idPrefix = options.idPrefix;
+    this.#around = options.around;
+  }
+
+  /** Lanes of all routes. */
+  get lanes(): LaneUnit[] {
+    return [...this.#routes.values(), ...this.#ending].flatMap((route) => [...route.lanes]);
+  }
+
+  /**
+   * Builds the routes that the sinks of `config` need and do not have. `sinks` holds all targets. A route that is too
+   * small, or leads elsewhere, goes when its letters are stored: `onEnd` is told.
+   */
+  update(config: Config, sinks: ReadonlyMap<string, SinkUnit>, onEnd: () => void): void {
+    for (const { sink: name, target: named, segments: planned } of planDeadLetters(config)) {
+      const target = named ?? fileName(name);
+      const before = this.#routes.get(name);
+      // What its lanes hold may be as large as what they were built for.
+      const segments = Math.max(planned, before?.segments ?? 0);
+      if (before?.target === target && before.segments === segments) continue;
+      this.#routes.set(name, this.#build(name, sinks.get(target)!, segments, config.buffers.segmentBytes));
+      if (before) void this.#end(before, onEnd);
     }
   }
 
@@ -100,23 +73,122 @@ export class DeadLetters {
 
   /** Ends the lingering of batches. */
   hurry(): void {
-    for (const { lanes } of this.#routes.values()) for (const { lane } of lanes) lane.hurry();
+    for (const { lane } of this.lanes) lane.hurry();
+  }
+
+  /** Forgets the letters of `sink` that are not stored: the lanes that they come from are given up. */
+  drop(sink: string): void {
+    for (const route of [...this.#routes.values(), ...this.#ending]) {
+      if (route.sink === sink) route.deadLetter.withdraw();
+    }
+  }
+
+  /** Ends the route of `sink`, which no lane leads to any more: what it refused is stored, or given up. */
+  remove(sink: string): void {
+    this.#routes.get(sink)?.close();
+    this.#routes.delete(sink);
   }
 
   /** Lets go of everything. */
   close(): void {
-    for (const route of this.#routes.values()) route.close();
+    for (const route of [...this.#routes.values(), ...this.#ending]) route.close();
+    this.#ending.clear();
+  }
+
+  async #end(route: Route, onEnd: () => void): Promise<void> {
+    this.#ending.add(route);
+    const isGivenUp = () => route.lanes.every((lane) => lane.closed);
+    const isStored = () =>
+      route.deadLetter.waiting === 0 && route.lanes.every(({ lane }) => lane.input.held === 0);
+    for (const { lane } of route.lanes) lane.hurry();
+    while (this.#ending.has(route) && !isGivenUp() && !isStored()) {
+      await Promise.all(route.lanes.map(({ lane }) => lane.settled()));
+      // Room is told at the end of the turn: what waited for it is written then.
+      await new Promise<void>((resolve) => this.#around.clock.defer(resolve));
+    }
+    if (!this.#ending.delete(route)) return;
+    for (const rejection of route.deadLetter.withdraw()) {
+      this.#routes.get(route.sink)?.deadLetter.submit(rejection);
+    }
+    route.close();
+    onEnd();
+  }
+
+  #build(sink: string, target: SinkUnit, segments: number, segmentBytes: number): Route {
+    const around = this.#around;
+    const stream = `dead-letter:${sink}`;
+    const pool = new NetworkBufferPool({ segmentBytes, segments });
+    const route: { deadLetter?: DeadLetter } = {};
+    const { partition, lanes } = buildPipeline({
+      stream,
+      pool: pool.createLocalPool({ name: stream, minSegments: segments, maxSegments: segments }),
+      lanes: [{
+        plan: {
+          stream,
+          sink: target.name,
+          writer: 0,
+          guaranteed: segments,
+          exclusive: segments,
+          floating: writesInFlight(target.config),
+          credits: segments + writesInFlight(target.config),
+          maxBuffers: 2 * segments,
+        },
+        sink: target,
+        writers: 1,
+        weight: 1,
+        sheds: false,
+        acks: true,
+        // A letter that its own sink refuses goes on to that sink's dead letter; the chain ends at a file.
+        deadLetter: () => this.of(target.name),
+      }],
+      // Each pool counts its segments anew: without a prefix of its own an id would come twice.
+      idPrefix: `${this.#idPrefix}dl${this.#built++}-`,
+      onRoom: () => route.deadLetter!.serve(),
+    }, around);
+    const deadLetter = route.deadLetter = new DeadLetter({
+      sink,
+      partition,
+      wallTime: () => around.clock.wallMs(),
+    });
+    return {
+      sink,
+      target: target.name,
+      segments,
+      deadLetter,
+      lanes,
+      close: () => {
+        partition.close();
+        for (const lane of lanes) lane.close();
+        pool.destroy();
+      },
+    };
   }
 }
 
-function fileFor(sink: SinkConfig, options: { config: Config; around: Surroundings }): SinkUnit {
+/** The sinks of `config`, and the files of those that name no `deadLetter`; these are opened when they are first needed. */
+export function sinksWithFiles(config: Config): Map<string, SinkConfig & { readonly eager: boolean }> {
+  const sinks = [...config.sinks.values()];
+  return new Map(
+    [
+      ...sinks.map((sink) => ({ ...sink, eager: true })),
+      ...sinks.filter((sink) => sink.deadLetter === null).map((sink) => ({
+        ...fileFor(sink, config.gateway.dataDir),
+        eager: false,
+      })),
+    ].map((sink) => [sink.name, sink]),
+  );
+}
+
+function fileName(sink: string): string {
+  return `dead-letter:${sink}`;
+}
+
+function fileFor(sink: SinkConfig, dataDir: string): SinkConfig {
   const definition = builtInSinks.find(({ type }) => type === "file")!;
-  const path = join(options.config.gateway.dataDir, "dead-letter", `${sink.name}.ndjson`);
-  const parsed = definition.config.parse({ path });
-  const name = `dead-letter:${sink.name}`;
-  const config: SinkConfig = {
+  const parsed = definition.config.parse({ path: join(dataDir, "dead-letter", `${sink.name}.ndjson`) });
+  return {
     ...sink,
-    name,
+    name: fileName(sink.name),
     type: "file",
     definition,
     options: parsed,
@@ -130,5 +202,4 @@ function fileFor(sink: SinkConfig, options: { config: Config; around: Surroundin
     retry: { ...sink.retry, maxAttempts: 0 },
     deadLetter: null,
   };
-  return new SinkUnit(name, config, options.around, false);
 }

@@ -17,7 +17,6 @@ import { type Config, limitFaults, parseConfig, planSegments, type SegmentPlan }
 import { type Clock, systemClock } from "./core/clock.ts";
 import { ConfigError } from "./core/errors.ts";
 import { type Logger, silentLogger } from "./core/log.ts";
-import { DeadLetters } from "./dead_letters.ts";
 import { createDataApp } from "./ingress/app.ts";
 import { DecoderBudget } from "./ingress/decoder.ts";
 import { type DoorKeeper, HttpIngress } from "./ingress/http_ingress.ts";
@@ -27,9 +26,11 @@ import { Lifecycle, type StopReport } from "./lifecycle.ts";
 import { toLimits } from "./limits_of.ts";
 import type { GatewayView } from "./monitor/view.ts";
 import type { SinkDefinition } from "./sink/adapter.ts";
-import { SinkUnit, type Surroundings } from "./sink_unit.ts";
+import { heldAgainstRunning, inForce, type ReloadReport } from "./reload.ts";
+import type { SinkUnit, Surroundings } from "./sink_unit.ts";
 import { takeSnapshot } from "./snapshot.ts";
-import { StreamUnit } from "./stream_unit.ts";
+import type { StreamUnit } from "./stream_unit.ts";
+import { Units } from "./units.ts";
 
 /** What a gateway may be given beside its config. */
 export interface GatewayOptions {
@@ -68,6 +69,13 @@ export interface WeirGateway extends AsyncDisposable {
   attach(server: UpgradeSource): void;
   /** Opens the sinks and both ports of the config. Rejects, with everything closed again, when a port cannot be had. */
   start(): Promise<void>;
+  /**
+   * Runs another config, given as in `createGateway`, from now on: what did not change is not touched, what is gone
+   * delivers what it has within `gateway.drainMs`, in the background. Resolves when new requests meet the new config;
+   * the report names what changed, and the keys that hold only after a restart. Rejects with `ConfigError`, and with
+   * nothing changed, when the config cannot be used.
+   */
+  reload(config: Config | Readonly<Record<string, unknown>>): Promise<ReloadReport>;
   /** Drains and closes everything, within `gateway.drainMs`; an aborted `signal` ends the drain at once. */
   stop(signal?: AbortSignal): Promise<StopReport>;
 }
@@ -88,10 +96,6 @@ export interface WeirGateway extends AsyncDisposable {
  * ```
  */
 export class Gateway implements WeirGateway {
-  /** The config in force. */
-  readonly config: Config;
-  /** Who gets how many segments. */
-  readonly plan: SegmentPlan;
   /** The data port as a Hono app: `POST /v1/streams/{stream}`. */
   readonly app: Hono;
   /** The HTTP door that `app` and the data port share. */
@@ -106,7 +110,14 @@ export class Gateway implements WeirGateway {
   readonly streams: ReadonlyMap<string, StreamUnit>;
   /** Sinks by name, the files of dead letters included. */
   readonly sinks: ReadonlyMap<string, SinkUnit>;
+  readonly #units: Units;
   readonly #lifecycle: Lifecycle;
+  readonly #definitions: readonly SinkDefinition[];
+  readonly #log: Logger;
+  #config: Config;
+  #plan: SegmentPlan;
+  /** Reloads come one after the other: each is held against the config that the one before left. */
+  #reloaded: Promise<unknown> = Promise.resolve();
 
   /** Builds every stage, and opens nothing. Throws `ConfigError` or `InsufficientSegmentsError`. */
   constructor(config: Config, options: GatewayOptions = {}) {
@@ -116,42 +127,24 @@ export class Gateway implements WeirGateway {
       log: options.log ?? silentLogger,
       dataDir: config.gateway.dataDir,
     };
-    this.config = config;
-    this.plan = planSegments(config);
+    this.#config = config;
+    this.#plan = planSegments(config);
+    this.#definitions = definitionsOf(options);
+    this.#log = around.log;
     this.network = new NetworkBufferPool(config.buffers);
     // An epoch per start: ids of this life differ from those of every other life of the same gateway.
     const idPrefix = `${config.gateway.id}-${around.clock.wallMs().toString(36)}${
       Math.floor(around.random() * 36 ** 4).toString(36)
     }-`;
 
-    const sinks = new Map<string, SinkUnit>();
-    for (const sink of config.sinks.values()) {
-      sinks.set(sink.name, new SinkUnit(sink.name, sink, around, true));
-    }
-    const deadLetters = new DeadLetters({ config, sinks, idPrefix, around });
     const decoders = new DecoderBudget(config.buffers.decoderBytes);
-    const streams = new Map<string, StreamUnit>();
-    for (const stream of config.streams.values()) {
-      streams.set(
-        stream.name,
-        new StreamUnit({
-          config: stream,
-          plan: this.plan.streams.find((plan) => plan.stream === stream.name)!,
-          lanePlans: this.plan.lanes.filter((plan) => plan.stream === stream.name),
-          network: this.network,
-          sinks,
-          deadLetter: (sink) => deadLetters.of(sink),
-          decoders,
-          idPrefix,
-          around,
-        }),
-      );
-    }
-    this.sinks = sinks;
-    this.streams = streams;
-    this.#lifecycle = new Lifecycle({ config, streams, sinks, deadLetters, network: this.network, around });
+    const units = this.#units = new Units({ network: this.network, decoders, idPrefix, around });
+    units.apply(config, this.#plan);
+    this.streams = units.streams;
+    this.sinks = units.sinks;
+    this.#lifecycle = new Lifecycle({ config: () => this.#config, units, network: this.network, around });
     const keeper: DoorKeeper = {
-      door: (name) => streams.get(name)?.door,
+      door: (name) => units.streams.get(name)?.door,
       drainingSeconds: () => this.#lifecycle.drainingSeconds(),
     };
     this.ingress = new HttpIngress(keeper);
@@ -184,6 +177,16 @@ export class Gateway implements WeirGateway {
     await this.#lifecycle.start(this);
   }
 
+  /** The config in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Who gets how many segments. */
+  get plan(): SegmentPlan {
+    return this.#plan;
+  }
+
   /** Port of the data server; 0 when it is not open. */
   get port(): number {
     return this.#lifecycle.dataPort;
@@ -192,6 +195,37 @@ export class Gateway implements WeirGateway {
   /** Port of the admin server; 0 when it is not open. */
   get adminPort(): number {
     return this.#lifecycle.adminPort;
+  }
+
+  /**
+   * Runs another config from now on, and resolves when new requests meet it. Rejects with `ConfigError`, and with nothing
+   * changed, when it cannot be used.
+   */
+  reload(config: Config | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
+    const reloaded = this.#reloaded.then(() => this.#reload(config));
+    this.#reloaded = reloaded.catch(() => {}); // told to who asked for it, and no reason not to try the next
+    return reloaded;
+  }
+
+  async #reload(config: Config | Readonly<Record<string, unknown>>): Promise<ReloadReport> {
+    const { config: next, needRestart } = inForce(
+      this.#config,
+      isParsed(config) ? config : parseConfig(config, this.#definitions),
+    );
+    const plan = heldAgainstRunning(needRestart, () => planSegments(next));
+    const secure = await this.#lifecycle.prepare(next);
+    this.#lifecycle.requireRunning();
+    // From here on nothing waits.
+    const changes = heldAgainstRunning(needRestart, () => this.#units.apply(next, plan));
+    this.#config = next;
+    this.#plan = plan;
+    this.#lifecycle.adopt(next, secure);
+    const report = { ...changes, needRestart };
+    this.#log.info("config is reloaded", { ...report });
+    if (needRestart.length > 0) {
+      this.#log.warn("some keys hold only after a restart", { keys: needRestart });
+    }
+    return report;
   }
 
   /**
@@ -222,8 +256,7 @@ export class Gateway implements WeirGateway {
           startedAtMs: this.#lifecycle.startedAtMs,
           clock,
           network: this.network,
-          streams: this.streams.values(),
-          sinks: this.sinks.values(),
+          units: this.#units,
         }),
       control: {
         setLimit: (name, limit) => {
@@ -263,13 +296,13 @@ export function createGateway(
   config: Config | Readonly<Record<string, unknown>>,
   options: GatewayOptions = {},
 ): Promise<WeirGateway> {
-  const own = options.sinks ?? [];
-  const definitions = [
-    ...own,
-    ...builtInSinks.filter((sink) => !own.some((other) => other.type === sink.type)),
-  ];
-  const parsed = isParsed(config) ? config : parseConfig(config, definitions);
+  const parsed = isParsed(config) ? config : parseConfig(config, definitionsOf(options));
   return Promise.resolve(new Gateway(parsed, options));
+}
+
+/** The kinds of sinks; one of the caller's own wins over a built-in one of the same type. */
+function definitionsOf({ sinks = [] }: GatewayOptions): SinkDefinition[] {
+  return [...sinks, ...builtInSinks.filter((sink) => !sinks.some((other) => other.type === sink.type))];
 }
 
 function isParsed(config: Config | Readonly<Record<string, unknown>>): config is Config {

@@ -8,16 +8,17 @@ import type { Hono } from "hono";
 import type { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
 import { createAdminApi } from "./admin/api.ts";
 import type { Config } from "./config.ts";
-import type { DeadLetters } from "./dead_letters.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
 import type { WebSocketIngress } from "./ingress/websocket_ingress.ts";
 import { createMetrics } from "./monitor/metrics.ts";
 import { ProcessProbe } from "./monitor/process_probe.ts";
 import type { GatewayState, GatewayView } from "./monitor/view.ts";
-import { type ListeningServer, openAdminPort, openDataPort } from "./server.ts";
-import type { SinkUnit, Surroundings } from "./sink_unit.ts";
-import type { StreamUnit } from "./stream_unit.ts";
-import { sleep, type Timer } from "./core/clock.ts";
+import { type DataServer, type ListeningServer, openAdminPort, openDataPort } from "./server.ts";
+import { readTls, type TlsMaterial } from "./tls.ts";
+import { rejectedBy, sleep, type Timer } from "./core/clock.ts";
+import { ClosedError } from "./core/errors.ts";
+import { CLOSE_MS, type Surroundings } from "./sink_unit.ts";
+import type { Units } from "./units.ts";
 
 /** How a stop went. */
 export interface StopReport {
@@ -43,8 +44,6 @@ export interface Served {
 const SAMPLE_MS = 100;
 /** How long the start waits for the first try of every sink. */
 const OPEN_MS = 5_000;
-/** What closing takes at most after the drain: answers on their way out, adapters that let go. */
-const CLOSE_MS = 2_000;
 
 /** The life of one gateway. */
 export class Lifecycle {
@@ -52,13 +51,11 @@ export class Lifecycle {
   state: GatewayState = "starting";
   /** When it was made, ms since 1970. */
   readonly startedAtMs: number;
-  readonly #config: Config;
-  readonly #streams: ReadonlyMap<string, StreamUnit>;
-  readonly #sinks: ReadonlyMap<string, SinkUnit>;
-  readonly #deadLetters: DeadLetters;
+  readonly #config: () => Config;
+  readonly #units: Units;
   readonly #network: NetworkBufferPool;
   readonly #around: Surroundings;
-  #data: ListeningServer | null = null;
+  #data: DataServer | null = null;
   #admin: ListeningServer | null = null;
   #probe: ProcessProbe | null = null;
   #sampler: Timer | null = null;
@@ -66,19 +63,15 @@ export class Lifecycle {
   #drainEndsMs = 0;
   #stopping: Promise<StopReport> | null = null;
 
-  /** Of a gateway that is built. */
+  /** Of a gateway that is built; `config` gives the one in force. */
   constructor(options: {
-    config: Config;
-    streams: ReadonlyMap<string, StreamUnit>;
-    sinks: ReadonlyMap<string, SinkUnit>;
-    deadLetters: DeadLetters;
+    config: () => Config;
+    units: Units;
     network: NetworkBufferPool;
     around: Surroundings;
   }) {
     this.#config = options.config;
-    this.#streams = options.streams;
-    this.#sinks = options.sinks;
-    this.#deadLetters = options.deadLetters;
+    this.#units = options.units;
     this.#network = options.network;
     this.#around = options.around;
     this.startedAtMs = options.around.clock.wallMs();
@@ -106,7 +99,7 @@ export class Lifecycle {
     this.#opened = true;
     await Deno.mkdir(this.#around.dataDir, { recursive: true });
     // A sink whose open never ends is its users' matter: the others are served meanwhile.
-    const opened = Promise.all([...this.#sinks.values()].map((sink) => sink.open()));
+    const opened = this.#units.open();
     const patience = new AbortController();
     await Promise.race([opened, sleep(this.#around.clock, OPEN_MS, patience.signal).catch(() => {})]);
     patience.abort();
@@ -118,14 +111,15 @@ export class Lifecycle {
   async start(served: Served): Promise<void> {
     await this.open();
     try {
-      const { listen, admin } = this.#config;
-      this.#data = await openDataPort(listen, served.ingress, served.sockets, served.app);
+      const { listen, admin } = this.#config();
+      const secure = await this.prepare(this.#config());
+      this.#data = await openDataPort(listen, secure, served.ingress, served.sockets, served.app);
       const probe = this.#probe = new ProcessProbe(this.#around.clock);
       const api = createAdminApi({
         view: served.view,
         metrics: createMetrics({ view: served.view, process: () => probe.snapshot() }),
         address: () => ({ hostname: admin.hostname, port: this.adminPort }),
-        token: admin.token ?? undefined,
+        token: () => this.#config().admin.token,
         log: this.#around.log,
       });
       this.#admin = await openAdminPort(api, admin.hostname, admin.port);
@@ -133,6 +127,27 @@ export class Lifecycle {
       await this.stop(AbortSignal.abort());
       throw error;
     }
+  }
+
+  /** Reads what `config` names and a reload needs; rejects with `ConfigError` when it cannot be used. */
+  async prepare({ listen: { tls } }: Config): Promise<TlsMaterial | null> {
+    if (tls === null) return null;
+    const secure = await readTls(tls);
+    this.#around.log.info("certificate is read", { certFile: tls.certFile, validTo: secure.validTo });
+    return secure;
+  }
+
+  /** Throws when the gateway stops, or has stopped: nothing is changed then. */
+  requireRunning(): void {
+    if (this.state === "starting" || this.state === "running") return;
+    throw new ClosedError(
+      `Cannot reload: the gateway is ${this.state}; start another one with the new config`,
+    );
+  }
+
+  /** Goes on with `config` at the open data port. */
+  adopt({ listen }: Config, secure: TlsMaterial | null): void {
+    this.#data?.adopt(listen, secure);
   }
 
   /** Drains and closes; the same promise for every caller. A later `signal` is heeded too. */
@@ -150,15 +165,15 @@ export class Lifecycle {
 
   async #stop(): Promise<StopReport> {
     const { clock } = this.#around;
-    const { drainMs } = this.#config.gateway;
+    const { drainMs } = this.#config().gateway;
     this.#drainEndsMs = clock.nowMs() + drainMs;
     this.state = "draining";
-    const streams = [...this.#streams.values()];
+    const streams = this.#units.allStreams();
     const timer = clock.setTimer(() => this.#abort.abort(), drainMs);
     const drained = (async () => {
       await Promise.all(streams.map((stream) => stream.drained()));
       for (const stream of streams) stream.hurry();
-      this.#deadLetters.hurry();
+      this.#units.deadLetters.hurry();
       await Promise.all(streams.map((stream) => stream.settled()));
     })();
     for (const stream of streams) stream.hurry();
@@ -169,9 +184,9 @@ export class Lifecycle {
     for (const stream of streams) stream.stopRequests();
     const dataClosed = this.#data?.close();
     this.#sampler?.cancel();
-    let lostRecords = 0;
+    let { lostRecords } = this.#units.retirement;
     for (const stream of streams) lostRecords += stream.abandon();
-    this.#deadLetters.close();
+    this.#units.deadLetters.close();
     const failures = await this.#closeSinks();
     await this.#closePorts(dataClosed);
     this.#probe?.stop();
@@ -189,16 +204,19 @@ export class Lifecycle {
       CLOSE_MS,
     );
     const failures: string[] = [];
-    await Promise.all([...this.#sinks.values()].map(async (sink) => {
-      try {
-        await Promise.race([sink.close(late.signal), rejectedBy(late.signal)]);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        failures.push(`${sink.name}: ${reason}`);
-        log.error("cannot close sink", { sink: sink.name, reason });
-      }
-    }));
+    await Promise.all(
+      this.#units.allSinks().map(async (sink) => {
+        try {
+          await Promise.race([sink.close(late.signal), rejectedBy(late.signal)]);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          failures.push(`${sink.name}: ${reason}`);
+          log.error("cannot close sink", { sink: sink.name, reason });
+        }
+      }),
+    );
     timer.cancel();
+    this.#units.retirement.close();
     return failures;
   }
 
@@ -216,7 +234,7 @@ export class Lifecycle {
   }
 
   #sample(): void {
-    for (const stream of this.#streams.values()) stream.sampleTime();
+    for (const { units: [stream] } of this.#units.byStream()) stream.sampleTime();
     this.#sampler = this.#around.clock.setTimer(() => this.#sample(), SAMPLE_MS);
   }
 }
@@ -224,11 +242,4 @@ export class Lifecycle {
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-/** Rejects with the signal's reason when it is aborted. */
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

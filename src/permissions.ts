@@ -32,21 +32,51 @@ export interface ConfigOrigin {
 
 /** The flags, each once, in a fixed order: `--allow-net=127.0.0.1:8080,…` and so on. */
 export function permissionFlags(config: Config, origin: ConfigOrigin): string[] {
+  return neededRights(config, origin).filter(([, values]) => values.length > 0)
+    .map(([name, values]) => `--allow-${name}=${values.map(escaped).join(",")}`);
+}
+
+/** Those of the flags that this process was not given. */
+export function missingRights(config: Config, origin: ConfigOrigin): string[] {
+  return neededRights(config, origin).flatMap(([name, values]) =>
+    values.filter((value) => Deno.permissions.querySync(descriptor(name, value)).state !== "granted")
+      .map((value) => `--allow-${name}=${escaped(value)}`)
+  );
+}
+
+type RightName = "env" | "net" | "read" | "write" | "sys";
+
+function descriptor(name: RightName, value: string): Deno.PermissionDescriptor {
+  switch (name) {
+    case "env":
+      return { name, variable: value };
+    case "net":
+      return { name, host: value };
+    case "sys":
+      return { name, kind: value as Deno.SysPermissionDescriptor["kind"] };
+    default:
+      return { name, path: value };
+  }
+}
+
+function neededRights(config: Config, origin: ConfigOrigin): [RightName, string[]][] {
   const sinks = [...config.sinks.values()].map(({ definition, options }): SinkPermissions =>
     definition.permissions?.(options) ?? {}
   );
   const of = (kind: keyof SinkPermissions) => sinks.flatMap((sink) => sink[kind] ?? []);
   const { dataDir } = config.gateway;
-  const configFiles = origin.path === null ? [] : [origin.path];
-  const flags: [string, string[]][] = [
+  const { tls } = config.listen;
+  const certificates = tls === null
+    ? []
+    : [tls.certFile, tls.keyFile, ...tls.clientCaFile ? [tls.clientCaFile] : []];
+  const files = [...origin.path === null ? [] : [origin.path], ...certificates];
+  return [
     ["env", distinct([...LIBRARY_ENV, ...origin.env, ...of("env")])],
     ["net", distinct([address(config.listen), address(config.admin), ...of("net")])],
-    ["read", outermost([dataDir, ...configFiles, ...moduleFolders(config, origin), ...of("read")])],
+    ["read", outermost([dataDir, ...files, ...moduleFolders(config, origin), ...of("read")])],
     ["write", outermost([dataDir, ...of("write")])],
     ["sys", distinct([...origin.sys, ...of("sys")])],
   ];
-  return flags.filter(([, values]) => values.length > 0)
-    .map(([name, values]) => `--allow-${name}=${values.map(escaped).join(",")}`);
 }
 
 /** A comma parts values; written twice, it is one. */

@@ -14,17 +14,74 @@ import { Subpartition } from "./partition/subpartition.ts";
 import type { SinkUnit, Surroundings } from "./sink_unit.ts";
 
 /** A lane and what it is made of. */
-export interface LaneUnit {
+export class LaneUnit {
   /** The lane. */
   readonly lane: Lane;
-  /** Its sink. */
-  readonly sink: SinkUnit;
   /** Credits in all. */
   readonly plan: LanePlan;
+  /** Records that were given up at its end. */
+  lostRecords = 0;
+  readonly #credits: () => number;
+  readonly #disconnect: () => void;
+  #sink: SinkUnit;
+  #weight: number;
+  #closed = false;
+
+  /** `lane` writes to `sink`; `credits` tells how many the sender may use, `disconnect` ends the channel and its queue. */
+  constructor(options: {
+    lane: Lane;
+    plan: LanePlan;
+    sink: SinkUnit;
+    weight: number;
+    credits: () => number;
+    disconnect: () => void;
+  }) {
+    this.lane = options.lane;
+    this.plan = options.plan;
+    this.#sink = options.sink;
+    this.#weight = options.weight;
+    this.#credits = options.credits;
+    this.#disconnect = options.disconnect;
+  }
+
+  /** Its sink. */
+  get sink(): SinkUnit {
+    return this.#sink;
+  }
+
+  /** Its share of the sink. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** Whether it has ended. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Credits that the sender may use now. */
-  credits(): number;
-  /** Gives up what is not settled, at the lane and in its queue. */
-  close(): void;
+  credits(): number {
+    return this.#closed ? 0 : this.#credits();
+  }
+
+  /** Goes on at `sink`, which has the name of its own, with this share of it. */
+  moveTo(sink: SinkUnit, weight: number): void {
+    if (sink === this.#sink && weight === this.#weight) return;
+    this.#sink = sink;
+    this.#weight = weight;
+    this.lane.moveTo(sink.writerFor(this.plan.writer), weight);
+  }
+
+  /** Gives up what is not settled, at the lane and in its queue. Closing twice is harmless. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.lostRecords = this.lane.input.unsettledRecords;
+    const { totals } = this.#sink.gate.account;
+    totals.lost += this.lostRecords;
+    totals.shed += this.lane.input.shedRecords;
+    this.#disconnect();
+  }
 }
 
 /** What a pipeline (a stream, or the dead letters of a sink) is built from. */
@@ -93,7 +150,7 @@ export function buildPipeline(
     notify: (lane) => sender.notifyData(lane),
   });
   const lanes = parts.lanes.map(({ plan, sink, weight, deadLetter }, index): LaneUnit => {
-    const sinkWriter = sink.writers[plan.writer];
+    const sinkWriter = sink.writerFor(plan.writer);
     const lane = new Lane({
       stream: parts.stream,
       input: inputs[index],
@@ -121,18 +178,19 @@ export function buildPipeline(
       },
     });
     sender.openLane(index, inputs[index].queue, plan.exclusive);
-    return {
+    return new LaneUnit({
       lane,
-      sink,
       plan,
+      sink,
+      weight,
       credits: () => sender.credits(index),
-      close: () => {
+      disconnect: () => {
         sender.cancel(index);
         receiver.closeLane(index);
         lane.abandon();
         inputs[index].queue.drain((buffer) => inputs[index].settled(buffer));
       },
-    };
+    });
   });
   parts.pool.addAvailabilityListener(() => {
     // Who is served and finds too little gives back what it took: that is no room that was not there before.

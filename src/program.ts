@@ -6,38 +6,67 @@
 import { fileURLToPath } from "node:url";
 import { builtInSinks } from "../adapters/mod.ts";
 import { main } from "./cli.ts";
-import type { Config } from "./config.ts";
+import { type Config, type ConfigIo, loadConfig } from "./config.ts";
 import { authority } from "./core/authority.ts";
+import { ConfigError } from "./core/errors.ts";
 import type { Logger } from "./core/log.ts";
 import { Gateway } from "./gateway.ts";
+import { HangUps } from "./hang_ups.ts";
+import { missingRights } from "./permissions.ts";
 
 /** Stopped with acknowledged records that no sink has. */
 const EXIT_LOST = 3;
 const EXIT_FAILED = 1;
 
+/** Folder of `mod.ts`. */
+const HOME = fileURLToPath(new URL("..", import.meta.url));
+
 /** Runs the command of this process and exits with its code. */
 export async function runAsProgram(): Promise<void> {
   const encoder = new TextEncoder();
-  const code = await main(Deno.args, {
-    stdout: (text) => writeAll(Deno.stdout, encoder.encode(text)),
-    stderr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+  const io: ConfigIo = {
     env: (name) => Deno.env.get(name),
     readTextFile: (path) => Deno.readTextFile(path),
     loadModule: (url) => import(url),
     sinks: builtInSinks,
-    home: fileURLToPath(new URL("..", import.meta.url)),
-    run: async (config) => {
+  };
+  const code = await main(Deno.args, {
+    ...io,
+    stdout: (text) => writeAll(Deno.stdout, encoder.encode(text)),
+    stderr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    home: HOME,
+    run: async (config, path) => {
       // Not before: it reads the environment as it is loaded, and without the right to the command could not say so.
       const { createLogger } = await import("./monitor/logger.ts");
-      return runGateway(config, createLogger({ level: "info" }));
+      return runGateway(config, () => reloadConfig(config, path, io), createLogger({ level: "info" }));
     },
   });
   Deno.exit(code);
 }
 
-/** Runs a gateway until a signal ends it; resolves to the exit code. */
-async function runGateway(config: Config, log: Logger): Promise<number> {
+/** The config of the file once more. What a new sink needs was not known when this process was given its rights. */
+async function reloadConfig(running: Config, path: string | null, io: ConfigIo): Promise<Config> {
+  const config = await loadConfig(path, io);
+  const { gateway, listen, admin } = running;
+  const missing = missingRights({ ...config, gateway, listen, admin }, {
+    path,
+    env: [],
+    sys: [],
+    home: HOME,
+  });
+  if (missing.length === 0) return config;
+  throw new ConfigError([
+    `sinks: need ${
+      missing.join(" ")
+    }, which this process was not given; restart it with the new config, or give it ` +
+    `wider rights at the start`,
+  ]);
+}
+
+/** Runs a gateway until a signal ends it; resolves to the exit code. `load` reads its config anew. */
+async function runGateway(config: Config, load: () => Promise<Config>, log: Logger): Promise<number> {
   const gateway = new Gateway(config, { log });
+  const started = Promise.withResolvers<void>();
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const abort = new AbortController();
   let signals = 0;
@@ -45,11 +74,15 @@ async function runGateway(config: Config, log: Logger): Promise<number> {
     if (++signals === 1) resolve();
     else abort.abort();
   };
-  const onHangUp = () =>
-    log.warn("SIGHUP does nothing: this version cannot reload its config; restart to change it");
+  const hangUps = new HangUps({
+    load,
+    reload: (next) => gateway.reload(next),
+    started: started.promise,
+    log,
+  });
   // Before the start, which may take a while: without a listener a signal ends the process where it is.
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
-  Deno.addSignalListener("SIGHUP", onHangUp);
+  Deno.addSignalListener("SIGHUP", hangUps.onSignal);
   try {
     await gateway.start();
   } catch (error) {
@@ -58,18 +91,19 @@ async function runGateway(config: Config, log: Logger): Promise<number> {
   }
   log.info("gateway is ready", {
     id: config.gateway.id,
-    listen: `http://${authority(config.listen.hostname, gateway.port)}`,
+    listen: `${config.listen.tls ? "https" : "http"}://${authority(config.listen.hostname, gateway.port)}`,
     admin: `http://${authority(config.admin.hostname, gateway.adminPort)}`,
     streams: [...config.streams.keys()],
     segments: gateway.plan.segments,
     guaranteedSegments: gateway.plan.totalGuaranteed,
   });
+  started.resolve();
 
   await asked;
   log.info("draining", { drainMs: config.gateway.drainMs });
   const report = await gateway.stop(abort.signal);
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
-  Deno.removeSignalListener("SIGHUP", onHangUp);
+  Deno.removeSignalListener("SIGHUP", hangUps.onSignal);
   if (report.lostRecords > 0) {
     log.error("stopped with acknowledged records that no sink has", { lostRecords: report.lostRecords });
     return EXIT_LOST;

@@ -15,6 +15,8 @@ import { answerHeadFault, headFault } from "./head_faults.ts";
 import { Connection } from "./ingress/connection.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
 import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
+import type { TlsMaterial } from "./tls.ts";
+import { contextOf, createTlsServer } from "./tls_server.ts";
 
 /** Requests that came too slowly are looked for this often; `node:http`'s own 30 s would make a 10 s limit a 40 s one. */
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -43,15 +45,22 @@ export interface ListeningServer {
   cut(): void;
 }
 
-/** Opens the data port. Rejects with what is wrong with the address. */
-export function openDataPort(
+/** The open data port. */
+export interface DataServer extends ListeningServer {
+  /** Goes on with another config, for what comes from now on: limits, and certificates where it speaks TLS. */
+  adopt(config: ListenConfig, secure: TlsMaterial | null): void;
+}
+
+/** Opens the data port, with HTTPS where there are certificates. Rejects with what is wrong with the address. */
+export async function openDataPort(
   config: ListenConfig,
+  secure: TlsMaterial | null,
   ingress: HttpIngress,
   sockets: WebSocketIngress,
   app: Hono,
-): Promise<ListeningServer> {
+): Promise<DataServer> {
   const fallback = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer({
+  const options = {
     headersTimeout: config.headersTimeoutMs,
     requestTimeout: config.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -59,9 +68,12 @@ export function openDataPort(
     highWaterMark: UNREAD_BYTES,
     // Others ask for HTTP/2 (`curl --http2`) and take HTTP/1.1 as well.
     shouldUpgradeCallback: WebSocketIngress.isAsked,
-  } as ServerOptions, (request: IncomingMessage, response: ServerResponse) => {
+  } as ServerOptions;
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     if (isFit(request, response) && !ingress.handle(request, response)) void fallback(request, response);
-  });
+  };
+  const secureServer = secure === null ? null : createTlsServer(options, secure, onRequest);
+  const server = secureServer ?? createServer(options, onRequest);
   server.maxConnections = config.maxConnections;
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     if (!isFit(request, response)) return;
@@ -76,8 +88,16 @@ export function openDataPort(
       else sockets.upgrade(request, socket, head);
     },
   );
-  server.on("clientError", answerClientError);
-  return listen(server, config.hostname, config.port, "listen", () => sockets.cut());
+  server.on("clientError", secureServer ? closeOrAnswer : answerClientError);
+  return {
+    ...await listen(server, config.hostname, config.port, "listen", () => sockets.cut()),
+    adopt: (next, nextSecure) => {
+      server.headersTimeout = next.headersTimeoutMs;
+      server.requestTimeout = next.requestTimeoutMs;
+      server.maxConnections = next.maxConnections;
+      if (nextSecure !== null) secureServer?.setSecureContext(contextOf(nextSecure));
+    },
+  };
 }
 
 /** Opens the admin port. */
@@ -124,6 +144,12 @@ function listen(
       });
     });
   });
+}
+
+/** A handshake that failed has nobody who could read an answer. */
+function closeOrAnswer(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (/^(HPE|ERR_HTTP)_/.test(error.code ?? "")) answerClientError(error, socket);
+  else socket.destroy();
 }
 
 /**

@@ -3,14 +3,18 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import type { SinkConfig } from "./config.ts";
 import { writesInFlight } from "./config.ts";
-import type { Clock } from "./core/clock.ts";
+import { type Clock, rejectedBy } from "./core/clock.ts";
 import type { Logger } from "./core/log.ts";
 import { SinkGate } from "./lane/sink_gate.ts";
 import { SinkWriter } from "./lane/sink_writer.ts";
 import type { Limits } from "./limit/token_bucket.ts";
 import { toLimits } from "./limits_of.ts";
+
+/** What closing an adapter takes at most. */
+export const CLOSE_MS = 2_000;
 
 /** What every part of the gateway is built with. */
 export interface Surroundings {
@@ -28,20 +32,32 @@ export interface Surroundings {
 export class SinkUnit {
   /** Name in the config; `dead-letter:NAME` for the file that a sink without `deadLetter` has. */
   readonly name: string;
-  /** Its config. */
-  readonly config: SinkConfig;
   /** What its lanes share. */
   readonly gate: SinkGate;
   /** One per adapter. */
   readonly writers: readonly SinkWriter[];
   /** Whether it is opened with the gateway, or when it is first needed. */
   readonly eager: boolean;
+  #config: SinkConfig;
+  readonly #clock: Clock;
+  readonly #whenClosed: Promise<void>;
+  readonly #tellClosed: () => void;
 
-  /** Opens nothing yet. */
-  constructor(name: string, config: SinkConfig, around: Surroundings, eager: boolean) {
+  /**
+   * Opens nothing yet. A `predecessor` had the name before: what belongs to the name goes on, and this one opens when
+   * that one has closed, as two cannot write one file, nor keep the order of one lane between them.
+   */
+  constructor(
+    name: string,
+    config: SinkConfig,
+    around: Surroundings,
+    eager: boolean,
+    predecessor: SinkUnit | null = null,
+  ) {
     this.name = name;
-    this.config = config;
+    this.#config = config;
     this.eager = eager;
+    this.#clock = around.clock;
     this.gate = new SinkGate({
       sink: name,
       clock: around.clock,
@@ -49,8 +65,13 @@ export class SinkUnit {
       inFlightLimit: config.control.initial,
       downAfterMs: config.downAfterMs,
       lazy: !eager,
+      predecessor: predecessor?.gate,
       log: around.log,
     });
+    if (predecessor !== null) this.#applyLimit(predecessor.config);
+    const closed = Promise.withResolvers<void>();
+    this.#whenClosed = closed.promise;
+    this.#tellClosed = closed.resolve;
     this.writers = Array.from({ length: config.parallelism }, (_, writer) =>
       new SinkWriter({
         gate: this.gate,
@@ -61,6 +82,7 @@ export class SinkUnit {
         clock: around.clock,
         random: around.random,
         log: around.log,
+        after: predecessor?.whenClosed,
         open: async () =>
           await config.definition.open(config.options, {
             sink: name,
@@ -78,16 +100,64 @@ export class SinkUnit {
     if (this.eager) await Promise.all(this.writers.map((writer) => writer.openNow()));
   }
 
+  /** Its config. */
+  get config(): SinkConfig {
+    return this.#config;
+  }
+
+  /** Resolves when it has closed, or has been left to itself as it did not. */
+  get whenClosed(): Promise<void> {
+    return this.#whenClosed;
+  }
+
+  /** The writer of lane number `writer`, which may have been given to it when there were more. */
+  writerFor(writer: number): SinkWriter {
+    return this.writers[writer % this.writers.length];
+  }
+
+  /** Takes a config over that differs in what can change while it runs: the limit, and who uses it. */
+  adopt(config: SinkConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    this.#applyLimit(before);
+  }
+
+  /** A limit that an operator set holds on until the config's changes. */
+  #applyLimit(before: SinkConfig): void {
+    if (!isDeepStrictEqual(before.limit, this.#config.limit)) this.setLimits(toLimits(this.#config.limit));
+  }
+
   /** Changes the static limit. */
   setLimits(limits: Limits): void {
     this.gate.setLimits(limits);
   }
 
-  /** Closes every writer when its writes have settled, or when `signal` is aborted. */
+  /**
+   * Lets its writes in flight end, at most until `patience` is aborted, and closes it within `CLOSE_MS`. No lane is at it
+   * any more. Rejects when it cannot be closed.
+   */
+  async finish(patience: AbortSignal): Promise<void> {
+    await Promise.all(this.writers.map((writer) => writer.whenIdle(patience)));
+    const late = new AbortController();
+    const error = new Error(`the sink did not close within ${CLOSE_MS} ms`);
+    const timer = this.#clock.setTimer(() => late.abort(error), CLOSE_MS);
+    try {
+      await Promise.race([this.close(late.signal), rejectedBy(late.signal)]);
+    } finally {
+      timer.cancel();
+      this.#tellClosed();
+    }
+  }
+
+  /** Closes every writer when its writes, which are aborted, have settled, or when `signal` is aborted. */
   async close(signal: AbortSignal): Promise<void> {
-    const ends = await Promise.allSettled(this.writers.map((writer) => writer.close(signal)));
-    this.gate.close();
-    const failed = ends.find((end) => end.status === "rejected");
-    if (failed) throw failed.reason;
+    try {
+      const ends = await Promise.allSettled(this.writers.map((writer) => writer.close(signal)));
+      const failed = ends.find((end) => end.status === "rejected");
+      if (failed) throw failed.reason;
+    } finally {
+      this.gate.close();
+      this.#tellClosed();
+    }
   }
 }

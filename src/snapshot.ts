@@ -8,17 +8,11 @@ import type { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
 import type { Config } from "./config.ts";
 import type { Clock } from "./core/clock.ts";
 import { fromLimits } from "./limits_of.ts";
-import type {
-  GatewaySnapshot,
-  LaneSnapshot,
-  LedgerRow,
-  SinkSnapshot,
-  StreamSnapshot,
-  TaskSnapshot,
-  TokenLevels,
-} from "./monitor/view.ts";
+import type { GatewaySnapshot, SinkSnapshot, TaskSnapshot } from "./monitor/view.ts";
 import type { SinkUnit } from "./sink_unit.ts";
-import type { LaneUnit, StreamUnit } from "./stream_unit.ts";
+import { laneSnapshots, ledgerRows, streamSnapshot, tokenLevels } from "./stream_snapshot.ts";
+import type { StreamUnit } from "./stream_unit.ts";
+import type { Units } from "./units.ts";
 
 /** What a snapshot is taken of. */
 export interface Observed {
@@ -32,19 +26,18 @@ export interface Observed {
   readonly clock: Clock;
   /** All memory. */
   readonly network: NetworkBufferPool;
-  /** Its streams. */
-  readonly streams: Iterable<StreamUnit>;
-  /** Its sinks, dead-letter files included. */
-  readonly sinks: Iterable<SinkUnit>;
+  /** What runs. */
+  readonly units: Units;
 }
 
 /** Takes it. */
 export function takeSnapshot(gateway: Observed): GatewaySnapshot {
-  const { network, clock, config } = gateway;
-  const streams = [...gateway.streams];
+  const { network, clock, config, units } = gateway;
+  const streams = units.byStream();
   const nowMs = clock.nowMs();
   const wallMs = clock.wallMs();
   const toWall = (timeMs: number) => wallMs - (nowMs - timeMs);
+  const allStreams = units.allStreams();
   return {
     id: config.gateway.id,
     version: gateway.version,
@@ -58,87 +51,11 @@ export function takeSnapshot(gateway: Observed): GatewaySnapshot {
       required: network.requiredSegments,
     },
     streams: streams.map((stream) => streamSnapshot(stream, nowMs)),
-    lanes: streams.flatMap((stream) => stream.lanes.map((unit) => laneSnapshot(unit, nowMs, toWall))),
-    sinks: [...gateway.sinks].map((sink) => sinkSnapshot(sink, streams, nowMs, toWall)),
+    lanes: streams.flatMap((stream) => laneSnapshots(stream, nowMs, toWall)),
+    sinks: [...units.sinks.values()].map((sink) => sinkSnapshot(sink, allStreams, nowMs, toWall)),
     ledger: streams.flatMap(ledgerRows),
-    tasks: streams.flatMap((stream) => taskSnapshots(stream, nowMs)),
-  };
-}
-
-/** One row per sink of the stream. */
-export function ledgerRows(stream: StreamUnit): LedgerRow[] {
-  return stream.config.sinks.map((sink) => {
-    const row = {
-      accepted: stream.partition.acceptedRecords,
-      delivered: 0,
-      deadLettered: 0,
-      shed: 0,
-      inFlight: 0,
-    };
-    let first = true;
-    for (const { lane } of stream.lanes) {
-      if (lane.sink !== sink) continue;
-      row.delivered += lane.delivered;
-      row.deadLettered += lane.deadLettered;
-      row.shed += lane.input.shedRecords;
-      row.inFlight += lane.input.unsettledRecords;
-      // What is in no buffer yet belongs to no writer yet.
-      if (first) row.inFlight += stream.partition.openRecords(lane.input.lane);
-      first = false;
-    }
-    return { stream: stream.name, sink, spooled: 0, ...row };
-  });
-}
-
-function streamSnapshot(stream: StreamUnit, nowMs: number): StreamSnapshot {
-  const { pool, partition, admission, door, config } = stream;
-  const quota = admission.quota;
-  return {
-    name: stream.name,
-    ack: config.ack,
-    sinks: config.sinks,
-    bestEffort: config.bestEffort,
-    pool: {
-      min: pool.minSegments,
-      max: pool.maxSegments,
-      size: pool.size,
-      lent: pool.lentSegments,
-      idle: pool.idleSegments,
-      overdraft: pool.overdraftSegments,
-      available: pool.isAvailable,
-    },
-    acceptedRecords: partition.acceptedRecords,
-    acceptedBytes: partition.acceptedBytes,
-    rejectedRecords: door.rejectedRecords,
-    requests: Object.fromEntries(door.requests),
-    openBodies: door.active.size,
-    waiters: admission.waiters,
-    quotaTokens: quota === null ? null : levels(quota.tokens(nowMs)),
-    recordsPerSecond: door.recordRate.rate(nowMs),
-    bytesPerSecond: door.byteRate.rate(nowMs),
-  };
-}
-
-function laneSnapshot(
-  { lane, plan, credits }: LaneUnit,
-  nowMs: number,
-  toWall: (ms: number) => number,
-): LaneSnapshot {
-  const oldestMs = lane.oldestMs;
-  return {
-    stream: lane.stream,
-    sink: lane.sink,
-    writer: lane.writer,
-    credits: credits(),
-    maxCredits: plan.credits,
-    backlogBuffers: lane.input.queue.backlog,
-    heldBuffers: lane.input.held - lane.input.queue.backlog,
-    unsettledRecords: lane.input.unsettledRecords,
-    inFlightBatches: lane.inFlight,
-    retryingRecords: lane.retryingRecords,
-    oldestRecordAtMs: oldestMs === null ? null : toWall(oldestMs),
-    recordsPerSecond: lane.recordRate.rate(nowMs),
-    deliverySeconds: lane.deliverySeconds.snapshot(),
+    tasks: streams.flatMap(({ units: [stream] }) => taskSnapshots(stream, nowMs)),
+    draining: units.retirement.report(toWall),
   };
 }
 
@@ -149,9 +66,8 @@ function sinkSnapshot(
   toWall: (ms: number) => number,
 ): SinkSnapshot {
   const { gate, config } = sink;
-  const lanes = streams.flatMap((stream) => stream.lanes).filter((unit) => unit.sink === sink).map((
-    { lane },
-  ) => lane);
+  const lanes = streams.flatMap((stream) => stream.lanes)
+    .filter((unit) => unit.sink === sink && !unit.closed).map(({ lane }) => lane);
   const state = gate.state;
   return {
     name: sink.name,
@@ -168,18 +84,19 @@ function sinkSnapshot(
     inFlightBatches: gate.inFlight,
     inFlightLimit: gate.inFlightLimit,
     limit: fromLimits(gate.limits),
-    tokens: levels(gate.tokens()),
+    tokens: tokenLevels(gate.tokens()),
     throttledUntilAtMs: gate.throttleUntilMs > nowMs ? toWall(gate.throttleUntilMs) : null,
-    throttleSecondsTotal: gate.throttleSeconds,
+    throttleSecondsTotal: gate.account.throttleSeconds,
     lastSuccessAtMs: gate.lastSuccessMs < 0 ? null : toWall(gate.lastSuccessMs),
-    deliveredRecords: gate.totals.delivered,
-    deadLetteredRecords: gate.totals.deadLettered,
-    shedRecords: lanes.reduce((sum, lane) => sum + lane.input.shedRecords, 0),
-    rejectedRecords: gate.totals.rejected,
-    retriedRecords: gate.totals.retried,
+    deliveredRecords: gate.account.totals.delivered,
+    deadLetteredRecords: gate.account.totals.deadLettered,
+    shedRecords: lanes.reduce((sum, lane) => sum + lane.input.shedRecords, gate.account.totals.shed),
+    lostRecords: gate.account.totals.lost,
+    rejectedRecords: gate.account.totals.rejected,
+    retriedRecords: gate.account.totals.retried,
     recordsPerSecond: lanes.reduce((sum, lane) => sum + lane.recordRate.rate(nowMs), 0),
     bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.drain.rate(nowMs), 0),
-    writeSeconds: gate.writeSeconds.snapshot(),
+    writeSeconds: gate.account.writeSeconds.snapshot(),
   };
 }
 
@@ -202,12 +119,4 @@ function taskSnapshots(stream: StreamUnit, nowMs: number): TaskSnapshot[] {
     totals: stream.ingressTime.totals(nowMs),
     perSecond: stream.ingressTime.perSecond(nowMs),
   }, ...lanes];
-}
-
-function levels(tokens: { records: number; bytes: number } | null): TokenLevels | null {
-  if (tokens === null) return null;
-  return {
-    records: Number.isFinite(tokens.records) ? tokens.records : null,
-    bytes: Number.isFinite(tokens.bytes) ? tokens.bytes : null,
-  };
 }

@@ -7,7 +7,7 @@
 import { Admission, type Drain } from "./admission/admission.ts";
 import type { LocalBufferPool } from "./buffer/local_buffer_pool.ts";
 import type { NetworkBufferPool } from "./buffer/network_buffer_pool.ts";
-import type { LanePlan, StreamConfig, StreamPlan } from "./config.ts";
+import type { StreamConfig } from "./config.ts";
 import type { DecoderBudget } from "./ingress/decoder.ts";
 import { StreamDoor } from "./ingress/stream_door.ts";
 import type { DeadLetter } from "./lane/dead_letter.ts";
@@ -16,6 +16,7 @@ import { TaskState, TaskTime } from "./monitor/task_time.ts";
 import type { ResultPartition } from "./partition/result_partition.ts";
 import { buildPipeline, type LaneUnit } from "./pipeline.ts";
 import type { SinkUnit, Surroundings } from "./sink_unit.ts";
+import type { StreamShape } from "./stream_shape.ts";
 
 export type { LaneUnit } from "./pipeline.ts";
 
@@ -45,13 +46,17 @@ export class StreamUnit {
   readonly ingressTime: TaskTime;
   /** Times of its lanes, in their order. */
   readonly laneTimes: readonly TaskTime[];
+  /** What it was built from, for who looks whether another would be the same. */
+  readonly shape: StreamShape;
   readonly #around: Surroundings;
 
-  /** Takes its minimum of the network pool; throws `InsufficientSegmentsError`. */
+  /**
+   * Takes its minimum of the network pool; throws `InsufficientSegmentsError`. The time accounts and the quota of
+   * `predecessor`, which had the name before, go on.
+   */
   constructor(options: {
-    config: StreamConfig;
-    plan: StreamPlan;
-    lanePlans: readonly LanePlan[];
+    shape: StreamShape;
+    predecessor: StreamUnit | null;
     network: NetworkBufferPool;
     sinks: ReadonlyMap<string, SinkUnit>;
     deadLetter: (sink: string) => DeadLetter;
@@ -59,20 +64,22 @@ export class StreamUnit {
     idPrefix: string;
     around: Surroundings;
   }) {
-    const { config, around, network } = options;
+    const { shape, predecessor, around, network } = options;
+    const { config } = shape;
     this.#around = around;
+    this.shape = shape;
     this.name = config.name;
     this.config = config;
     this.pool = network.createLocalPool({
       name: `stream "${config.name}"`,
-      minSegments: options.plan.minSegments,
-      maxSegments: options.plan.maxSegments,
+      minSegments: shape.plan.minSegments,
+      maxSegments: shape.plan.maxSegments,
       maxOverdraft: MAX_OVERDRAFT,
     });
     const { partition, lanes } = buildPipeline({
       stream: config.name,
       pool: this.pool,
-      lanes: options.lanePlans.map((plan) => {
+      lanes: shape.lanes.map(({ plan }) => {
         const sink = options.sinks.get(plan.sink)!;
         return {
           plan,
@@ -97,6 +104,7 @@ export class StreamUnit {
       maxWaitMs: config.maxWaitMs,
       maxStallMs: config.maxStallMs,
       quota: config.limit ? toLimits(config.limit) : null,
+      quotaBefore: predecessor?.admission.quota ?? null,
       drain: () => this.#drain(),
     });
     this.door = new StreamDoor({
@@ -106,7 +114,7 @@ export class StreamUnit {
         validateJson: config.validate === "json",
         keyPointer: config.key,
         headers: config.headers.map((name) => name.toLowerCase()),
-        maxRecordBytes: this.#largestRecordBytes(),
+        maxRecordBytes: shape.maxRecordBytes,
         maxBodyBytes: config.maxBodyBytes,
         maxWaitMs: config.maxWaitMs,
         maxStallMs: config.maxStallMs,
@@ -121,8 +129,33 @@ export class StreamUnit {
       downSink: () => this.#downSink(),
     });
     const now = around.clock.nowMs();
-    this.ingressTime = new TaskTime(now, TaskState.IDLE);
-    this.laneTimes = lanes.map(() => new TaskTime(now, TaskState.IDLE));
+    this.ingressTime = predecessor?.ingressTime ?? new TaskTime(now, TaskState.IDLE);
+    this.laneTimes = lanes.map((unit) => predecessor?.timeOf(unit) ?? new TaskTime(now, TaskState.IDLE));
+  }
+
+  /** The time account of its lane to the sink and writer of `other`; undefined when it has none. */
+  timeOf({ plan }: LaneUnit): TaskTime | undefined {
+    return this.laneTimes[
+      this.lanes.findIndex((own) => own.plan.sink === plan.sink && own.plan.writer === plan.writer)
+    ];
+  }
+
+  /** Whether nothing of it is under way: no request, no message, no record. WebSockets may be open. */
+  get isIdle(): boolean {
+    return this.door.active.size === 0 && !this.door.anySocketReads &&
+      this.lanes.every(({ lane }) =>
+        lane.input.held === 0 && this.partition.openRecords(lane.input.lane) === 0
+      );
+  }
+
+  /** Records that are not settled, as the lane sees it that has most of them. */
+  get unsettledRecords(): number {
+    return Math.max(
+      0,
+      ...this.lanes.map(({ lane, closed }) =>
+        closed ? 0 : lane.input.unsettledRecords + this.partition.openRecords(lane.input.lane)
+      ),
+    );
   }
 
   /** Ends the lingering of batches and hands over what is open: the stream drains. */
@@ -147,18 +180,36 @@ export class StreamUnit {
     await Promise.all(this.lanes.map(({ lane }) => lane.settled()));
   }
 
-  /** Gives up what is not settled. Returns the acknowledged records among it that a sink of the ack does not have. */
-  abandon(): number {
-    this.partition.close();
+  /** Tells every request that still reads its body, or waits for room, and every WebSocket that the stream goes. */
+  stopReading(): void {
+    for (const request of [...this.door.active]) if (request.reads) request.stop();
+    for (const socket of [...this.door.sockets]) socket.stop();
+  }
+
+  /**
+   * Gives up what `lanes` have not settled. Nothing may be read any more. Returns the acknowledged records among it that
+   * a sink of the ack does not have.
+   */
+  giveUp(lanes: readonly LaneUnit[]): number {
+    this.partition.flush();
     const lost = new Map<string, number>();
-    for (const { lane, close } of this.lanes) {
+    for (const unit of lanes) {
+      if (unit.closed) continue;
+      const { lane } = unit;
       // The writers of a sink share its records; the sinks of a stream each get all.
       if (lane.input.acks) lost.set(lane.sink, (lost.get(lane.sink) ?? 0) + lane.input.unsettledRecords);
-      close();
+      unit.close();
     }
+    return this.config.ack === "memory" ? Math.max(0, ...lost.values()) : 0;
+  }
+
+  /** Gives up what is not settled, and ends. Returns what `giveUp` does. */
+  abandon(): number {
+    this.partition.close();
+    const lost = this.giveUp(this.lanes);
     this.door.deliveries.close();
     this.pool.lazyDestroy();
-    return this.config.ack === "memory" ? Math.max(0, ...lost.values()) : 0;
+    return lost;
   }
 
   /** Looks where the time goes; called a few times a second, because no state here changes without a buffer moving. */
@@ -178,15 +229,6 @@ export class StreamUnit {
         now,
       );
     });
-  }
-
-  /** A record that can never pass a sink's byte limit is refused at the door: behind it, it could only wait for ever. */
-  #largestRecordBytes(): number {
-    let largest = this.config.maxRecordBytes;
-    for (const { sink } of this.lanes) {
-      largest = Math.min(largest, Math.max(1, sink.gate.maxBytes - sink.config.batch.framingBytes));
-    }
-    return Math.floor(largest);
   }
 
   #downSink(): string | null {

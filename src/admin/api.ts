@@ -27,8 +27,8 @@ export interface AdminApiOptions {
   readonly metrics: Metrics;
   /** Where the server listens; asked with every request, as the port may be known only after it is bound. */
   readonly address: () => AdminAddress;
-  /** Token for changing calls; without it they need none. */
-  readonly token?: string;
+  /** Token for changing calls, or null where they need none; asked with every call, as a reload may change it. */
+  readonly token: () => string | null;
   /** Tells of changes and of our own faults. */
   readonly log: Logger;
 }
@@ -55,7 +55,7 @@ export function createAdminApi(options: AdminApiOptions): Hono {
     change: [
       hostGuard,
       requireOrigin(),
-      ...(token === undefined ? [] : [requireToken(token)]),
+      requireToken(token),
     ],
   };
 

@@ -7,11 +7,17 @@
  * @module
  */
 import { unreachable } from "../core/assert.ts";
-import type { GatewaySnapshot, GatewayState, SinkSnapshot, StreamSnapshot } from "../monitor/view.ts";
+import type {
+  DrainingSnapshot,
+  GatewaySnapshot,
+  GatewayState,
+  SinkSnapshot,
+  StreamSnapshot,
+} from "../monitor/view.ts";
 
 /** One part of the gateway. */
 export interface PartHealth {
-  /** `gateway`, `pool`, `stream/NAME` or `sink/NAME`. */
+  /** `gateway`, `pool`, `stream/NAME` or `sink/NAME`; with `draining/` before it for what a reload took out. */
   readonly part: string;
   /** The part's own word for where it stands. */
   readonly state: string;
@@ -55,6 +61,7 @@ function partsOf(state: GatewayState, snapshot: GatewaySnapshot): PartHealth[] {
     poolPart(snapshot),
     ...snapshot.streams.map((stream) => streamPart(stream, snapshot)),
     ...snapshot.sinks.map((sink) => sinkPart(sink, snapshot)),
+    ...snapshot.draining.map((leaving) => drainingPart(leaving, snapshot.takenAtMs)),
   ];
 }
 
@@ -114,4 +121,12 @@ function ackWaitsFor(stream: StreamSnapshot, sink: SinkSnapshot): boolean {
 /** A paused sink is an operator's choice for a while: its streams fill up and answer 429, as is told. */
 function mayAck({ state }: SinkSnapshot): boolean {
   return state === "up" || state === "paused";
+}
+
+/** What leaves stands in nobody's way: new requests are not for it. */
+function drainingPart({ part, why, untilAtMs, records }: DrainingSnapshot, nowMs: number): PartHealth {
+  const seconds = Math.max(0, Math.ceil((untilAtMs - nowMs) / 1000));
+  const reason =
+    `${why} by a reload; ${records} records are not settled, ${seconds} s of its drain time are left`;
+  return { part: `draining/${part}`, state: "draining", ready: true, reason };
 }

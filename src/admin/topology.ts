@@ -31,7 +31,7 @@ export type Summed<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]: Lat
 /** The answer of `GET /api/v1/topology`. */
 export type Topology =
   & { readonly state: GatewayState }
-  & Pick<GatewaySnapshot, "id" | "version" | "takenAtMs" | "startedAtMs" | "pool" | "streams">
+  & Pick<GatewaySnapshot, "id" | "version" | "takenAtMs" | "startedAtMs" | "pool" | "streams" | "draining">
   & {
     readonly lanes: readonly Summed<LaneSnapshot, "deliverySeconds">[];
     readonly sinks: readonly Summed<SinkSnapshot, "writeSeconds">[];
@@ -49,7 +49,7 @@ export interface Ledger {
 
 /** Streams, lanes and sinks with rates, pools, credits and backlog. */
 export function topology(state: GatewayState, snapshot: GatewaySnapshot): Topology {
-  const { id, version, takenAtMs, startedAtMs, pool, streams } = snapshot;
+  const { id, version, takenAtMs, startedAtMs, pool, streams, draining } = snapshot;
   return {
     state,
     id,
@@ -60,14 +60,16 @@ export function topology(state: GatewayState, snapshot: GatewaySnapshot): Topolo
     streams,
     lanes: snapshot.lanes.map((lane) => ({ ...lane, deliverySeconds: summary(lane.deliverySeconds) })),
     sinks: snapshot.sinks.map((sink) => ({ ...sink, writeSeconds: summary(sink.writeSeconds) })),
+    draining,
   };
 }
 
-/** Accepted = delivered + deadLettered + shed + spooled + inFlight, row by row. */
+/** Accepted = delivered + deadLettered + shed + lost + spooled + inFlight, row by row. */
 export function ledger({ takenAtMs, ledger }: GatewaySnapshot): Ledger {
   const rows = ledger.map((row) => ({
     ...row,
-    balanced: row.accepted === row.delivered + row.deadLettered + row.shed + row.spooled + row.inFlight,
+    balanced: row.accepted ===
+      row.delivered + row.deadLettered + row.shed + row.lost + row.spooled + row.inFlight,
   }));
   return { takenAtMs, balanced: rows.every((row) => row.balanced), rows };
 }

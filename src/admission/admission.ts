@@ -107,7 +107,10 @@ export class Admission {
   #serving = false;
   #serveAgain = false;
 
-  /** `drain` tells how the slowest lane does; `quota` is the stream's ingress limit. */
+  /**
+   * `drain` tells how the slowest lane does; `quota` is the stream's ingress limit, which what was taken of
+   * `quotaBefore` counts against.
+   */
   constructor(options: {
     partition: ResultPartition;
     clock: Clock;
@@ -116,6 +119,7 @@ export class Admission {
     maxWaitMs: number;
     maxStallMs: number;
     quota: Limits | null;
+    quotaBefore?: TokenBucket | null;
     drain: () => Drain;
   }) {
     this.partition = options.partition;
@@ -126,7 +130,7 @@ export class Admission {
     this.#maxStallMs = options.maxStallMs;
     this.#drain = options.drain;
     this.#promises = new ReturnPromises(options.random);
-    this.#quota = options.quota ? new TokenBucket(options.quota, options.clock.nowMs()) : null;
+    this.#quota = options.quota && quotaAfter(options.quotaBefore, options.quota, options.clock.nowMs());
   }
 
   /** Bodies that wait for a segment. */
@@ -431,4 +435,10 @@ export class Admission {
     this.#waiting[at].timer.cancel();
     this.#waiting.splice(at, 1);
   }
+}
+
+/** A bucket for `limits` that goes on where `before` stands; a full one when there was none. */
+function quotaAfter(before: TokenBucket | null | undefined, limits: Limits, nowMs: number): TokenBucket {
+  before?.setLimits(limits, nowMs);
+  return before ?? new TokenBucket(limits, nowMs);
 }

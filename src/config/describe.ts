@@ -80,11 +80,12 @@ export function describeConfig(definitions: readonly SinkDefinition[]): ConfigRo
   ];
 }
 
-function rowsOf(path: string, node: SchemaNode): ConfigRow[] {
+/** `optional`: the map of `node` may be left out, so none of its keys has to be there. */
+function rowsOf(path: string, node: SchemaNode, optional = false): ConfigRow[] {
   return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
     const at = `${path}.${key}`;
-    if (child.properties !== undefined) return rowsOf(at, child);
-    const required = node.required?.includes(key) === true;
+    const required = !optional && node.required?.includes(key) === true;
+    if (child.properties !== undefined) return rowsOf(at, child, !required);
     return [{
       path: at,
       type: typeText(child),

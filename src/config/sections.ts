@@ -28,6 +28,27 @@ export interface GatewayConfig {
   readonly drainMs: number;
 }
 
+/** Schema of `listen.tls`. */
+const tlsSchema = z.strictObject({
+  certFile: text().describe(
+    "Certificate in PEM, with those between it and its authority; TLS is on when set",
+  ),
+  keyFile: text().describe("Its private key in PEM, unencrypted"),
+  clientCaFile: text().optional().describe(
+    "Authorities in PEM: clients must show a certificate of one of them",
+  ),
+});
+
+/** Certificates of the data port. */
+export interface TlsConfig {
+  /** Path of the certificate, from the working directory of the process. */
+  readonly certFile: string;
+  /** Path of its key. */
+  readonly keyFile: string;
+  /** Path of the authorities of client certificates, or null when none are asked for. */
+  readonly clientCaFile: string | null;
+}
+
 /** Schema of `listen`. */
 export const listenSchema = z.strictObject({
   hostname: text().default("127.0.0.1").describe(
@@ -45,8 +66,10 @@ export const listenSchema = z.strictObject({
   idleTimeoutMs: spanMs(0).default(0).describe(
     "A WebSocket without a message for so long is closed; 0: never",
   ),
+  tls: tlsSchema.optional(),
 }).transform((listen) => ({
   ...listen,
+  tls: listen.tls ? { ...listen.tls, clientCaFile: listen.tls.clientCaFile ?? null } : null,
   headersTimeoutMs: listen.headersTimeoutMs ?? Math.min(10_000, listen.requestTimeoutMs),
 })).refine(
   // `node:http` refuses to start with such a pair.
@@ -72,6 +95,8 @@ export interface ListenConfig {
   readonly pingMs: number;
   /** Longest silence of a WebSocket, ms; 0 for ever. */
   readonly idleTimeoutMs: number;
+  /** Certificates for HTTPS, or null for plain HTTP. */
+  readonly tls: TlsConfig | null;
 }
 
 /** Schema of `admin`. */

@@ -83,3 +83,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   signal?.addEventListener("abort", onAbort, { once: true });
   return promise;
 }
+
+/** Rejects with the signal's reason when it is aborted. */
+export function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -142,6 +142,11 @@ export class StreamDoor {
 
   #anyReads(): boolean {
     for (const request of this.active) if (request.reads) return true;
+    return this.anySocketReads;
+  }
+
+  /** Whether a WebSocket holds messages that have come and are not taken. */
+  get anySocketReads(): boolean {
     for (const socket of this.sockets) if (socket.reads) return true;
     return false;
   }

@@ -35,8 +35,8 @@ export interface BatcherParts {
   /** What every record id begins with. */
   readonly idPrefix: string;
   readonly shape: BatchShape;
-  /** Bounds a batch by what the sink's burst allows. */
-  readonly gate: SinkGate;
+  /** Bounds a batch by what the sink's burst allows; another one after the lane has moved. */
+  readonly gate: () => SinkGate;
   /** Keys that may not go now; null where no order by key is kept. */
   readonly keys: KeysInFlight | null;
   readonly clock: Clock;
@@ -91,7 +91,8 @@ export class Batcher {
 
   /** Forms a batch of what is ready. */
   form(): SegmentBatch {
-    const { held, gate, shape, stream, idPrefix, keys } = this.#parts;
+    const { held, shape, stream, idPrefix, keys } = this.#parts;
+    const gate = this.#parts.gate();
     const maxRecords = Math.min(shape.maxRecords, gate.maxRecords);
     const maxBytes = Math.min(shape.maxBytes, gate.maxBytes);
     const framing = shape.framingBytes;

@@ -48,6 +48,8 @@ export class DeadLetter {
   readonly #sink: string;
   readonly #partition: ResultPartition;
   readonly #wallTime: () => number;
+  /** Not stored yet, those that wait among them. */
+  readonly #pending: Map<Rejection, AckCounter> = new Map();
   readonly #waiting: { rejection: Rejection; at: number; counter: AckCounter }[] = [];
 
   /** `partition` is the small stream; `sink` the name of the sink that rejects; `wallTime` gives ms since 1970. */
@@ -62,9 +64,27 @@ export class DeadLetter {
     return this.#waiting.length;
   }
 
+  /**
+   * Forgets everything that is not stored, and returns it, so that it can be sent another way. To be called too when the
+   * lanes that it came from are given up: their segments go to others.
+   */
+  withdraw(): Rejection[] {
+    const withdrawn = [...this.#pending.keys()];
+    for (const counter of this.#pending.values()) counter.abandon();
+    this.#pending.clear();
+    this.#waiting.length = 0;
+    return withdrawn;
+  }
+
   /** Takes the rejected records on. */
   submit(rejection: Rejection): void {
-    const counter = new AckCounter({ allSettled: rejection.done });
+    const counter = new AckCounter({
+      allSettled: () => {
+        this.#pending.delete(rejection);
+        rejection.done();
+      },
+    });
+    this.#pending.set(rejection, counter);
     this.#waiting.push({ rejection, at: 0, counter });
     if (this.#waiting.length === 1) this.serve();
   }

@@ -23,7 +23,8 @@ import type { LaneOptions } from "./lane_options.ts";
 import { contractFault, countOf, firstReason, type Reasons } from "./outcomes.ts";
 import { RetryQueue } from "./retry_queue.ts";
 import { settleRecords } from "./settle.ts";
-import type { WriteEnd, WritingLane } from "./sink_writer.ts";
+import type { SinkGate } from "./sink_gate.ts";
+import type { SinkWriter, WriteEnd, WritingLane } from "./sink_writer.ts";
 
 /** Bounds of `weir_delivery_seconds`, in seconds. */
 // deno-fmt-ignore
@@ -54,7 +55,8 @@ export class Lane implements WritingLane {
   /** Batches in flight. */
   inFlight = 0;
 
-  readonly #options: LaneOptions;
+  readonly #options: Omit<LaneOptions, "sinkWriter">;
+  #sinkWriter: SinkWriter;
   readonly #held: HeldBuffers;
   readonly #batcher: Batcher;
   readonly #retries: RetryQueue;
@@ -62,6 +64,7 @@ export class Lane implements WritingLane {
   #candidate: SegmentBatch | null = null;
   /** Writes whose rejected records are on their way to the dead letter. */
   #rejecting = 0;
+  #heldBack = false;
   #closed = false;
   #onSettled: (() => void)[] = [];
 
@@ -69,6 +72,7 @@ export class Lane implements WritingLane {
   constructor(options: LaneOptions) {
     const { input, clock, order, inOrder, sinkWriter } = options;
     this.#options = options;
+    this.#sinkWriter = sinkWriter;
     this.stream = options.stream;
     this.sink = input.sink;
     this.input = input;
@@ -83,7 +87,7 @@ export class Lane implements WritingLane {
       stream: options.stream,
       idPrefix: options.idPrefix,
       shape: options.shape,
-      gate: sinkWriter.gate,
+      gate: () => this.#sinkWriter.gate,
       keys: this.#keys,
       clock,
       onLingered: () => this.#wake(),
@@ -108,6 +112,7 @@ export class Lane implements WritingLane {
   }
 
   get ready(): boolean {
+    if (this.#heldBack) return false;
     return this.#candidate !== null || this.#dueRetry() !== null || this.#mayForm();
   }
 
@@ -133,9 +138,9 @@ export class Lane implements WritingLane {
     this.inFlight++;
   }
 
-  end(batch: SegmentBatch, end: WriteEnd): void {
+  end(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void {
     this.inFlight--;
-    this.#settleEnd(batch, end);
+    this.#settleEnd(batch, end, gate);
     const candidate = this.#candidate;
     if (!this.#options.inOrder || candidate === null || this.#retries.isEmpty) return;
     // It was formed before this one failed: it waits behind it.
@@ -143,12 +148,11 @@ export class Lane implements WritingLane {
     this.#retries.putBack(candidate);
   }
 
-  #settleEnd(batch: SegmentBatch, end: WriteEnd): void {
+  #settleEnd(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void {
     if (this.#closed) {
       if (this.inFlight === 0) this.#held.releaseAll();
       return;
     }
-    const { gate } = this.#options.sinkWriter;
     if (end.kind === "unknown") {
       const reason = end.error instanceof Error ? end.error.message : String(end.error);
       gate.failed(reason);
@@ -158,7 +162,7 @@ export class Lane implements WritingLane {
       if (batch.count > 1) this.#retries.halve(batch);
       else this.#rejectAll(batch, end.result.reason);
     } else {
-      this.#classify(batch, end.result?.outcomes, end.result?.reasons);
+      this.#classify(batch, gate, end.result?.outcomes, end.result?.reasons);
     }
     this.#wake();
   }
@@ -169,9 +173,9 @@ export class Lane implements WritingLane {
     this.#wake();
   }
 
-  /** Resolves when nothing is unsettled. */
+  /** Resolves when nothing is unsettled, or it is given up. */
   settled(): Promise<void> {
-    if (this.input.held === 0) return Promise.resolve();
+    if (this.input.held === 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onSettled.push(resolve);
     });
@@ -197,12 +201,31 @@ export class Lane implements WritingLane {
     this.#closed = true;
     this.#batcher.stop();
     this.#retries.stop();
-    this.#options.sinkWriter.removeLane(this);
+    this.#sinkWriter.removeLane(this);
     if (this.inFlight === 0) this.#held.releaseAll();
+    this.#tellSettled();
+  }
+
+  /** From now on batches are written at `sinkWriter`, those that are tried again too; writes in flight end where they are. */
+  moveTo(sinkWriter: SinkWriter, weight: number): void {
+    if (this.#closed) return;
+    this.#sinkWriter.removeLane(this);
+    this.#sinkWriter = sinkWriter;
+    sinkWriter.addLane(this, weight);
+    this.#wake();
+  }
+
+  /** Writes nothing before `until` has resolved: what it would pass is still on its way. */
+  holdBack(until: Promise<unknown>): void {
+    this.#heldBack = true;
+    void until.then(() => {
+      this.#heldBack = false;
+      this.#wake();
+    });
   }
 
   #wake(): void {
-    if (!this.#closed && this.ready) this.#options.sinkWriter.wake(this);
+    if (!this.#closed && this.ready) this.#sinkWriter.wake(this);
   }
 
   #dueRetry(): SegmentBatch | null {
@@ -221,7 +244,8 @@ export class Lane implements WritingLane {
 
   /** The limit may have been lowered since the batch was formed. */
   #cutToBurst(batch: SegmentBatch): SegmentBatch {
-    const { sinkWriter: { gate }, shape: { framingBytes } } = this.#options;
+    const { gate } = this.#sinkWriter;
+    const { framingBytes } = this.#options.shape;
     if (batch.count <= gate.maxRecords && batch.bytes + batch.count * framingBytes <= gate.maxBytes) {
       return batch;
     }
@@ -229,8 +253,7 @@ export class Lane implements WritingLane {
     return at < batch.count ? this.#retries.split(batch, at) : batch;
   }
 
-  #classify(batch: SegmentBatch, given: Uint8Array, reasons: Reasons): void {
-    const { gate } = this.#options.sinkWriter;
+  #classify(batch: SegmentBatch, gate: SinkGate, given: Uint8Array, reasons: Reasons): void {
     const fault = contractFault(given, batch.count);
     if (fault !== null) {
       this.#options.log.error(
@@ -251,7 +274,7 @@ export class Lane implements WritingLane {
     if (givesUp) rejected += retryable;
     if (acked + rejected > 0) gate.answered();
     if (acked > 0) {
-      gate.totals.delivered += acked;
+      gate.account.totals.delivered += acked;
       this.delivered += acked;
       this.deliverySeconds.observe((this.#options.clock.nowMs() - batch.acceptedAtMsOldest) / 1000, acked);
       this.#settle(batch, outcomes, Outcome.ACKED, acked);
@@ -281,7 +304,7 @@ export class Lane implements WritingLane {
   }
 
   #retryLater(batch: SegmentBatch, rest: SegmentBatch): void {
-    this.#options.sinkWriter.gate.totals.retried += rest.count;
+    this.#sinkWriter.gate.account.totals.retried += rest.count;
     this.#retries.schedule(batch, rest);
   }
 
@@ -292,7 +315,7 @@ export class Lane implements WritingLane {
 
   /** Sends the rejected records to the dead letter; they are settled when they are there. */
   #reject(batch: SegmentBatch, outcomes: Uint8Array, reasons: Reasons, because: string): void {
-    const { totals } = this.#options.sinkWriter.gate;
+    const { totals } = this.#sinkWriter.gate.account;
     const records = countOf(outcomes, Outcome.REJECTED);
     totals.rejected += records;
     this.#rejecting++;
@@ -322,6 +345,10 @@ export class Lane implements WritingLane {
     this.drain.record(bytes, now);
     this.recordRate.record(records, now);
     this.#held.releaseSettled();
-    if (this.input.held === 0) { for (const resolve of this.#onSettled.splice(0)) resolve(); }
+    if (this.input.held === 0) this.#tellSettled();
+  }
+
+  #tellSettled(): void {
+    for (const resolve of this.#onSettled.splice(0)) resolve();
   }
 }

@@ -6,12 +6,9 @@
  */
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
-import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
-import { Histogram } from "../monitor/histogram.ts";
+import type { Limits, TokenBucket } from "../limit/token_bucket.ts";
 import type { Pressure } from "../sink/adapter.ts";
-
-/** Bounds of `weir_sink_write_seconds`, in seconds. */
-const WRITE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+import { SinkAccount } from "./sink_account.ts";
 
 /** Whether a sink takes records, as far as is known. */
 export type SinkState = "opening" | "up" | "down" | "paused";
@@ -26,25 +23,19 @@ export class SinkGate {
   inFlight = 0;
   /** No write starts before this clock time. */
   throttleUntilMs = 0;
-  /** Seconds that throttles asked for, in all. */
-  throttleSeconds = 0;
   /** Last write, or opening, that the sink answered; -1 before. */
   lastSuccessMs = -1;
   /** When `state` was first seen as it is now. */
   stateSinceMs: number;
   /** Why it does not take records, when it does not. */
   reason = "";
-  /** Durations of writes. */
-  readonly writeSeconds: Histogram = new Histogram(WRITE_SECONDS);
-  /** Records by what became of them. */
-  readonly totals = { delivered: 0, deadLettered: 0, rejected: 0, retried: 0 };
+  /** What belongs to the sink's name: its counts, and what its limit has given out. */
+  readonly account: SinkAccount;
   readonly #clock: Clock;
   readonly #downAfterMs: number;
   readonly #lazy: boolean;
   readonly #log: Logger;
   #wasToldDown = false;
-  #bucket: TokenBucket | null;
-  #limits: Limits;
   #paused = false;
   #tryingSinceMs = -1;
   #lastState: SinkState = "opening";
@@ -53,7 +44,11 @@ export class SinkGate {
   #timer: Timer | null = null;
   #timerDueMs = 0;
 
-  /** `limits` are those of the token bucket, empty for none; `lazy` says that the sink is opened when it is first needed. */
+  /**
+   * `limits` are those of the token bucket, empty for none; `lazy` says that the sink is opened when it is first needed.
+   * With a `predecessor`, which the gate takes the place of under the same name, the limits in force, the counts, a
+   * pause and a throttle go on.
+   */
   constructor(options: {
     sink: string;
     clock: Clock;
@@ -61,6 +56,7 @@ export class SinkGate {
     inFlightLimit: number;
     downAfterMs: number;
     lazy?: boolean;
+    predecessor?: SinkGate;
     log: Logger;
   }) {
     this.sink = options.sink;
@@ -70,13 +66,20 @@ export class SinkGate {
     this.#downAfterMs = options.downAfterMs;
     this.#lazy = options.lazy ?? false;
     this.#log = options.log;
-    this.#limits = options.limits;
-    this.#bucket = isLimited(options.limits) ? new TokenBucket(options.limits, options.clock.nowMs()) : null;
+    const { predecessor } = options;
+    this.account = predecessor?.account ?? new SinkAccount(options.limits, options.clock.nowMs());
+    if (predecessor === undefined) return;
+    this.#paused = predecessor.#paused;
+    this.throttleUntilMs = predecessor.throttleUntilMs;
   }
 
   /** The limits in force. */
   get limits(): Limits {
-    return this.#limits;
+    return this.account.limits;
+  }
+
+  get #bucket(): TokenBucket | null {
+    return this.account.bucket;
   }
 
   /** Tokens there are now; null without limit. */
@@ -96,10 +99,7 @@ export class SinkGate {
 
   /** Changes the static limit while running. */
   setLimits(limits: Limits): void {
-    if (!isLimited(limits)) this.#bucket = null;
-    else if (this.#bucket) this.#bucket.setLimits(limits, this.#clock.nowMs());
-    else this.#bucket = new TokenBucket(limits, this.#clock.nowMs());
-    this.#limits = limits;
+    this.account.setLimits(limits, this.#clock.nowMs());
     this.wake();
   }
 
@@ -189,7 +189,7 @@ export class SinkGate {
     const added = until - Math.max(this.throttleUntilMs, this.#clock.nowMs());
     if (added <= 0) return;
     this.throttleUntilMs = until;
-    this.throttleSeconds += added / 1000;
+    this.account.throttleSeconds += added / 1000;
   }
 
   /** State for people and for admission. */
@@ -236,8 +236,4 @@ export class SinkGate {
       this.wake();
     }, Math.min(delayMs, 60_000));
   }
-}
-
-function isLimited(limits: Limits): boolean {
-  return limits.recordsPerSecond !== undefined || limits.bytesPerSecond !== undefined;
 }

@@ -27,8 +27,8 @@ export interface WritingLane {
   next(): SegmentBatch | null;
   /** The batch of `next()` is being written. */
   begin(batch: SegmentBatch): void;
-  /** The write ended. */
-  end(batch: SegmentBatch, end: WriteEnd): void;
+  /** The write ended, at a writer of `gate`; the lane may write elsewhere by now. */
+  end(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void;
   /** Whether `next()` would give a batch. */
   readonly ready: boolean;
 }
@@ -47,6 +47,7 @@ export class SinkWriter {
   readonly #random: () => number;
   readonly #log: Logger;
   readonly #open: () => Promise<SinkAdapter>;
+  readonly #after: Promise<void> | undefined;
   readonly #lanes: FairQueue<WritingLane> = new FairQueue();
   readonly #cost = (lane: WritingLane): number => lane.nextCost;
   readonly #removeWaker: () => void;
@@ -61,7 +62,7 @@ export class SinkWriter {
   #idle: (() => void)[] = [];
   readonly #aborts: Set<AbortController> = new Set();
 
-  /** `open` opens the adapter; it is called again after a failure, with backoff. */
+  /** `open` opens the adapter, not before `after` has resolved; it is called again after a failure, with backoff. */
   constructor(options: {
     gate: SinkGate;
     writesInFlight: number;
@@ -72,6 +73,7 @@ export class SinkWriter {
     random: () => number;
     log: Logger;
     open: () => Promise<SinkAdapter>;
+    after?: Promise<void>;
   }) {
     this.gate = options.gate;
     this.#writesInFlight = options.writesInFlight;
@@ -82,6 +84,7 @@ export class SinkWriter {
     this.#random = options.random;
     this.#log = options.log;
     this.#open = options.open;
+    this.#after = options.after;
     this.#removeWaker = this.gate.addWaker(() => this.pump());
   }
 
@@ -140,6 +143,15 @@ export class SinkWriter {
     await this.#adapter.check(signal);
   }
 
+  /** Resolves when no write is in flight, or `signal` is aborted. */
+  async whenIdle(signal: AbortSignal): Promise<void> {
+    if (this.inFlight === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
   /**
    * Aborts the writes in flight, whose records were given up, waits until they have settled or `signal` is aborted, and
    * closes the adapter. No lane may be woken any more.
@@ -149,13 +161,7 @@ export class SinkWriter {
     this.#openTimer?.cancel();
     this.#removeWaker();
     for (const abort of this.#aborts) abort.abort(new Error("the gateway stops"));
-    if (this.inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle.push(resolve);
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    await this.whenIdle(signal);
     await this.#opening;
     const adapter = this.#adapter;
     this.#adapter = null;
@@ -226,15 +232,17 @@ export class SinkWriter {
   #ended(lane: WritingLane, batch: SegmentBatch, startMs: number, end: WriteEnd): void {
     this.inFlight--;
     this.gate.inFlight--;
-    this.gate.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
+    this.gate.account.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
     if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
-    lane.end(batch, end);
+    lane.end(batch, end, this.gate);
     if (this.inFlight === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     if (this.#closed) return;
     this.gate.wake();
   }
 
   async #tryOpen(): Promise<void> {
+    await this.#after;
+    if (this.#closed) return;
     this.gate.trying();
     try {
       const adapter = await this.#open();

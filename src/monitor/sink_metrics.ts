@@ -18,13 +18,15 @@ export const sinkMetrics: readonly Family[] = [
   },
   {
     name: "weir_sink_records_total",
-    help: "Records by sink and end: delivered, dead_lettered, or shed at admission.",
+    help:
+      "Records by sink and end: delivered, dead_lettered, shed at admission, or lost as a reload took the sink out.",
     type: "counter",
     collect({ gateway }, emit) {
       for (const sink of gateway.sinks) {
         emit({ sink: sink.name, outcome: "delivered" }, sink.deliveredRecords);
         emit({ sink: sink.name, outcome: "dead_lettered" }, sink.deadLetteredRecords);
         emit({ sink: sink.name, outcome: "shed" }, sink.shedRecords);
+        emit({ sink: sink.name, outcome: "lost" }, sink.lostRecords);
       }
     },
   },

@@ -82,6 +82,22 @@ export interface GatewaySnapshot {
   readonly ledger: readonly LedgerRow[];
   /** What works in the gateway, upstream before downstream. */
   readonly tasks: readonly TaskSnapshot[];
+  /** What a reload took out and has not ended. */
+  readonly draining: readonly DrainingSnapshot[];
+}
+
+/** A stream or sink that a reload took out, or put another in the place of, while it still has something to do. */
+export interface DrainingSnapshot {
+  /** `stream/NAME` or `sink/NAME`. */
+  readonly part: string;
+  /** Whether the name is gone from the config, or is another's now. */
+  readonly why: "removed" | "changed";
+  /** When it was taken out. */
+  readonly sinceAtMs: number;
+  /** When a stream reads no more, and when what a removed sink has not taken is given up. */
+  readonly untilAtMs: number;
+  /** Records that are not settled. */
+  readonly records: number;
 }
 
 /** The network buffer pool, in segments: free + lent = total. */
@@ -214,6 +230,8 @@ export interface SinkSnapshot {
   readonly deadLetteredRecords: number;
   /** Records shed at admission. */
   readonly shedRecords: number;
+  /** Records given up as a reload took the sink out and it did not take them in time. */
+  readonly lostRecords: number;
   /** Records that the sink refused for good. */
   readonly rejectedRecords: number;
   /** Attempts beyond the first, counted per record. */
@@ -226,7 +244,7 @@ export interface SinkSnapshot {
   readonly writeSeconds: HistogramSnapshot;
 }
 
-/** What became of a stream's records at one sink: accepted = delivered + deadLettered + shed + spooled + inFlight. */
+/** What became of a stream's records at one sink: accepted = delivered + deadLettered + shed + lost + spooled + inFlight. */
 export interface LedgerRow {
   /** The stream. */
   readonly stream: string;
@@ -240,6 +258,8 @@ export interface LedgerRow {
   readonly deadLettered: number;
   /** Records shed at admission. */
   readonly shed: number;
+  /** Records given up as a reload took the sink out and it did not take them in time. */
+  readonly lost: number;
   /** Records on disk only. */
   readonly spooled: number;
   /** Records in memory, not settled. */

@@ -61,7 +61,7 @@ function setUp(
     view: gateway,
     metrics,
     address: () => ({ hostname, port }),
-    token,
+    token: () => token ?? null,
     log: silentLogger,
   });
   return { gateway, app };

@@ -31,13 +31,16 @@ export interface LoadSummary {
   readonly refusals: number;
   /** Connections that failed, and answers that did not come. */
   readonly failures: number;
+  /** Time that one answer in a hundred took longer than, in ms. */
+  readonly p99Ms: number;
 }
 
 const DONE = `
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('SUMMARY {"seconds":%.6f,"answers":%d,"refusals":%d,"failures":%d}\\n',
-    summary.duration / 1e6, summary.requests, e.status, e.connect + e.read + e.write + e.timeout))
+  io.write(string.format('SUMMARY {"seconds":%.6f,"answers":%d,"refusals":%d,"failures":%d,"p99Ms":%.3f}\\n',
+    summary.duration / 1e6, summary.requests, e.status, e.connect + e.read + e.write + e.timeout,
+    latency:percentile(99) / 1e3))
 end
 `;
 

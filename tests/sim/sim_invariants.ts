@@ -1,7 +1,7 @@
 /** What holds in a gateway at every moment between two turns of its event loop. @module */
 import { assert, assertEquals } from "@std/assert";
 import type { Gateway } from "../../src/gateway.ts";
-import { ledgerRows } from "../../src/snapshot.ts";
+import { ledgerRows } from "../../src/stream_snapshot.ts";
 
 /** Segments: free + lent = total, sizes within their bounds and together no more than there are. */
 export function checkMemory(gateway: Gateway): void {
@@ -27,19 +27,21 @@ export function checkMemory(gateway: Gateway): void {
 /** The ledger adds up, per stream and sink; lanes stay within their credits. */
 export function checkLedger(gateway: Gateway): void {
   for (const stream of gateway.streams.values()) {
-    for (const row of ledgerRows(stream)) {
+    for (const row of ledgerRows({ units: [stream], account: undefined })) {
       assertEquals(
-        row.delivered + row.deadLettered + row.shed + row.spooled + row.inFlight,
+        row.delivered + row.deadLettered + row.shed + row.lost + row.spooled + row.inFlight,
         row.accepted,
         `ledger of ${row.stream} and ${row.sink}`,
       );
     }
-    for (const { lane, plan, credits } of stream.lanes) {
+    for (const unit of stream.lanes) {
+      const { lane, plan } = unit;
+      const credits = unit.credits();
       const at = lane.input.held - lane.input.queue.backlog;
-      assert(at >= 0 && credits() >= 0, `lane to ${plan.sink}: ${at} buffers, ${credits()} credits`);
+      assert(at >= 0 && credits >= 0, `lane to ${plan.sink}: ${at} buffers, ${credits} credits`);
       assert(
-        at + credits() <= plan.credits,
-        `lane to ${plan.sink}: ${at} buffers and ${credits()} credits of ${plan.credits}`,
+        at + credits <= plan.credits,
+        `lane to ${plan.sink}: ${at} buffers and ${credits} credits of ${plan.credits}`,
       );
     }
   }

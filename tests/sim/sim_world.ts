@@ -329,7 +329,9 @@ export class SimWorld {
     for (const { config } of this.gateway.streams.values()) {
       if (config.ack !== "memory") continue;
       const rows = this.gateway.view.snapshot().ledger.filter(({ stream }) => stream === config.name);
-      most += Math.max(...rows.map(({ sink, inFlight }) => config.bestEffort.includes(sink) ? 0 : inFlight));
+      most += Math.max(
+        ...rows.map((row) => config.bestEffort.includes(row.sink) ? 0 : row.inFlight + row.lost),
+      );
       for (const { sink, accepted, shed } of rows) {
         if (config.bestEffort.includes(sink)) continue;
         const missing = accepted - shed - this.book.countAt(config.name, sink);
@@ -350,6 +352,8 @@ export class SimWorld {
         this.#tally.add("dead letters", lane.deadLettered);
       }
     }
-    for (const sink of this.gateway.sinks.values()) this.#tally.add("retries", sink.gate.totals.retried);
+    for (const sink of this.gateway.sinks.values()) {
+      this.#tally.add("retries", sink.gate.account.totals.retried);
+    }
   }
 }

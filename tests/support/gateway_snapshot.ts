@@ -72,6 +72,7 @@ export function sinkSnapshot(changes: Partial<SinkSnapshot> = {}): SinkSnapshot 
     deliveredRecords: 100,
     deadLetteredRecords: 0,
     shedRecords: 0,
+    lostRecords: 0,
     rejectedRecords: 0,
     retriedRecords: 0,
     recordsPerSecond: 5,
@@ -120,6 +121,7 @@ export function gatewaySnapshot(changes: Partial<GatewaySnapshot> = {}): Gateway
         delivered: 100,
         deadLettered: 0,
         shed: 0,
+        lost: 0,
         spooled: 0,
         inFlight: 0,
       },
@@ -128,6 +130,7 @@ export function gatewaySnapshot(changes: Partial<GatewaySnapshot> = {}): Gateway
       taskSnapshot("ingress/events", 0, 10, { downstream: ["lane/events/archive/0"] }),
       taskSnapshot("lane/events/archive/0", 0, 20, { sink: "archive", writer: 0 }),
     ],
+    draining: [],
     ...changes,
   };
 }

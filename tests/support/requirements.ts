@@ -41,6 +41,7 @@ export const REQUIREMENTS = {
   curl: { command: "curl", debianPackage: "curl", use: "requests as users send them" },
   python3: { command: "python3", debianPackage: "python3", use: "clients that are none of ours" },
   wrk: { command: "wrk", debianPackage: "wrk", use: "load" },
+  openssl: { command: "openssl", debianPackage: "openssl", use: "certificates" },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 

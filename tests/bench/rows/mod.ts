@@ -8,6 +8,7 @@ import { overload } from "./overload.ts";
 import { postJson } from "./post_json.ts";
 import { postKeyed } from "./post_keyed.ts";
 import { postUnvalidated } from "./post_unvalidated.ts";
+import { reload } from "./reload.ts";
 import { stall } from "./stall.ts";
 
 /** Every row. */
@@ -21,4 +22,5 @@ export const rows: readonly Row[] = [
   cpuEvenness,
   overload,
   stall,
+  reload,
 ];
