@@ -171,10 +171,10 @@ Deno.test("Gateway answers 413 to bombs of gzip, br and zstd that unfold to 1 GB
     }
   });
   await t.step("decoders are free again", async () => {
-    assertEquals(
-      await siege.post(PACKERS.br(new TextEncoder().encode("1\n")), { ...LINES, "Content-Encoding": "br" }),
-      200,
-    );
+    // The gateway learns of each client's end in its own time.
+    const body = PACKERS.br(new TextEncoder().encode("1\n"));
+    const headers = { ...LINES, "Content-Encoding": "br" };
+    await until(async () => await siege.post(body, headers) === 200, "a body of brotli is taken");
   });
   await siege.end(1);
 });
