@@ -1,7 +1,8 @@
 /**
  * Load over WebSockets: `connections` sockets send the same message over and over, as fast as the kernel takes it, or,
  * with `weir.v1`, as far as they are told. Frames are made once and written in blocks, so that the client is no part of
- * what is measured. Prints one line of JSON when `seconds` are over: messages sent and, with `weir.v1`, acked.
+ * what is measured. Prints one line of JSON when `seconds` are over: messages sent,
+ * with `weir.v1` those acked, and the seconds that it took.
  *
  * `deno run -A socket_load.ts URL CONNECTIONS BYTES SECONDS [weir.v1]`
  *
@@ -35,7 +36,8 @@ const one = frame(message);
 const block = new Uint8Array(one.length * PER_BLOCK);
 for (let i = 0; i < PER_BLOCK; i++) block.set(one, i * one.length);
 
-const endMs = performance.now() + Number(seconds) * 1000;
+const startMs = performance.now();
+const endMs = startMs + Number(seconds) * 1000;
 let sent = 0;
 let acked = 0;
 
@@ -119,4 +121,4 @@ async function sendWithinCredit(): Promise<void> {
 
 const send = protocol ? sendWithinCredit : sendFreely;
 await Promise.all(Array.from({ length: Number(connections) }, send));
-console.log(JSON.stringify({ sent, acked }));
+console.log(JSON.stringify({ sent, acked, seconds: (performance.now() - startMs) / 1000 }));

@@ -8,7 +8,11 @@ import { overload } from "./overload.ts";
 import { postJson } from "./post_json.ts";
 import { postKeyed } from "./post_keyed.ts";
 import { postUnvalidated } from "./post_unvalidated.ts";
+import { pausedSockets } from "./paused_sockets.ts";
 import { reload } from "./reload.ts";
+import { socketPool } from "./socket_pool.ts";
+import { socketStall } from "./socket_stall.ts";
+import { socketRows } from "./sockets.ts";
 import { stall } from "./stall.ts";
 
 /** Every row. */
@@ -22,5 +26,9 @@ export const rows: readonly Row[] = [
   cpuEvenness,
   overload,
   stall,
+  ...socketRows,
+  socketPool,
+  pausedSockets,
+  socketStall,
   reload,
 ];
