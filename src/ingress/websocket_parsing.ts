@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
 import { assert } from "../core/assert.ts";
+import { type FrameReader, readFramesByWords } from "./frame_bytes.ts";
 
 /** A connection's parser. */
 export interface Parsing {
@@ -19,9 +20,7 @@ export interface Parsing {
 }
 
 /** Fields of the `Receiver` of ws 8. */
-interface Receiver {
-  /** Bytes that no complete frame covers yet. */
-  readonly _bufferedBytes: number;
+interface Receiver extends FrameReader {
   /** Bytes of the frames of a fragmented message so far. */
   readonly _messageLength: number;
 }
@@ -30,9 +29,12 @@ interface Receiver {
 export function parsingOf(socket: WebSocket, connection: Socket): Parsing {
   const receiver = (socket as unknown as { readonly _receiver: Receiver })._receiver;
   assert(
-    typeof receiver?._bufferedBytes === "number" && typeof receiver._messageLength === "number",
-    "ws has a receiver that counts its bytes, as in version 8",
+    typeof receiver?._bufferedBytes === "number" && typeof receiver._messageLength === "number" &&
+      typeof receiver._state === "number" && Array.isArray(receiver._buffers) &&
+      typeof receiver.consume === "function",
+    "ws has a receiver that keeps and counts its bytes as in version 8",
   );
+  readFramesByWords(receiver);
   return {
     get unfinishedBytes() {
       return receiver._bufferedBytes + receiver._messageLength;
