@@ -34,6 +34,8 @@ export function streamSnapshot({ units, account }: StreamUnits, nowMs: number): 
     requests: requestsOf({ units, account }),
     openBodies: sum((unit) => unit.door.active.size),
     waiters: sum((unit) => unit.admission.waiters),
+    sockets: sum((unit) => unit.door.sockets.size),
+    pausedSockets: sum((unit) => unit.door.pausedSockets),
     quotaTokens: quota === null ? null : tokenLevels(quota.tokens(nowMs)),
     recordsPerSecond: sum((unit) => unit.door.recordRate.rate(nowMs)),
     bytesPerSecond: sum((unit) => unit.door.byteRate.rate(nowMs)),

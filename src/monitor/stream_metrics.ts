@@ -31,6 +31,13 @@ export const streamMetrics: readonly Family[] = [
   },
   perStream("weir_open_bodies", "gauge", "Request bodies that are being read.", (s) => s.openBodies),
   perStream("weir_waiting_requests", "gauge", "Requests that wait for a segment.", (s) => s.waiters),
+  perStream("weir_websocket_open", "gauge", "WebSockets that are open.", (s) => s.sockets),
+  perStream(
+    "weir_websocket_paused",
+    "gauge",
+    "Open WebSockets that are not read now.",
+    (s) => s.pausedSockets,
+  ),
   {
     name: "weir_stream_quota_tokens",
     help: "Tokens left of a stream's ingress quota, by unit.",

@@ -156,6 +156,10 @@ export interface StreamSnapshot {
   readonly openBodies: number;
   /** Requests that wait for a segment. */
   readonly waiters: number;
+  /** WebSockets that are open. */
+  readonly sockets: number;
+  /** Those among them that are not read now. */
+  readonly pausedSockets: number;
   /** Tokens of the ingress quota; null without one. */
   readonly quotaTokens: TokenLevels | null;
   /** Records taken per second, lately. */

@@ -24,6 +24,8 @@ export function streamSnapshot(changes: Partial<StreamSnapshot> = {}): StreamSna
     rejectedRecords: 2,
     requests: { "200": 10, "429": 1 },
     openBodies: 0,
+    sockets: 0,
+    pausedSockets: 0,
     waiters: 0,
     quotaTokens: null,
     recordsPerSecond: 5,
