@@ -41,6 +41,7 @@ export function headFault(request: IncomingMessage): HeadFault | null {
     if (rawHeaders[i].length === 4 && rawHeaders[i].toLowerCase() === "host") hosts++;
   }
   if (hosts > 1) return fault(400, `there is one Host, not ${hosts}`);
+  if (hosts === 0 && httpVersion === "1.1") return fault(400, "a request of HTTP/1.1 has a Host");
   const host = headers.host ?? lastHost;
   if (host !== lastHost) {
     if (!HOST.test(host)) return fault(400, `the Host ${JSON.stringify(host.slice(0, 100))} is none`);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
@@ -33,6 +33,8 @@ const UNREAD_BYTES = 16_384;
 const MAX_ADMIN_CONNECTIONS = 256;
 const MAX_ADMIN_PIPELINED = 4;
 
+const LISTENER = { overrideGlobalObjects: false, errorHandler: answerUnroutable };
+
 /** An open port. */
 export interface ListeningServer {
   /** The server. */
@@ -59,7 +61,7 @@ export async function openDataPort(
   sockets: WebSocketIngress,
   app: Hono,
 ): Promise<DataServer> {
-  const fallback = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const fallback = getRequestListener(app.fetch, LISTENER);
   const options = {
     headersTimeout: config.headersTimeoutMs,
     requestTimeout: config.requestTimeoutMs,
@@ -68,6 +70,8 @@ export async function openDataPort(
     highWaterMark: UNREAD_BYTES,
     // Others ask for HTTP/2 (`curl --http2`) and take HTTP/1.1 as well.
     shouldUpgradeCallback: WebSocketIngress.isAsked,
+    // Its answer to a head without one says nothing; ours does.
+    requireHostHeader: false,
   } as ServerOptions;
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     if (isFit(request, response) && !ingress.handle(request, response)) void fallback(request, response);
@@ -102,10 +106,13 @@ export async function openDataPort(
 
 /** Opens the admin port. */
 export function openAdminPort(app: Hono, hostname: string, port: number): Promise<ListeningServer> {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    if (isFit(request, response, MAX_ADMIN_PIPELINED)) void listener(request, response);
-  });
+  const listener = getRequestListener(app.fetch, LISTENER);
+  const server = createServer(
+    { requireHostHeader: false },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (isFit(request, response, MAX_ADMIN_PIPELINED)) void listener(request, response);
+    },
+  );
   server.maxConnections = MAX_ADMIN_CONNECTIONS;
   server.on("clientError", answerClientError);
   return listen(server, hostname, port, "admin");
@@ -168,6 +175,16 @@ function isFit(request: IncomingMessage, response: ServerResponse, mostPipelined
   return fault === null;
 }
 
+/** What a target that is no URL is answered, as it reaches no app; an app answers its own faults. */
+function answerUnroutable(error: unknown): Response {
+  const status = error instanceof RequestError ? 400 : 500;
+  const detail = error instanceof RequestError
+    ? `the request's target cannot be read: ${error.message}`
+    : "the request failed by a fault of Weir";
+  const body = { type: "urn:weir:problem:bad-request", title: "Bad target", status, detail };
+  return Response.json(body, { status, headers: { "Content-Type": "application/problem+json" } });
+}
+
 /** What `node:http` found wrong before there was a request. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // Behind a request that waits for its answer, this one would be taken for that.
@@ -175,6 +192,8 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
+  // Its last answer is given and ends it; one more would be read as a part of an answer that has no length.
+  if (Connection.of(socket).isEnding) return;
   const [status, text]: [number, string] = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
     ? [408, "Request Timeout"]
     : error.code === "HPE_HEADER_OVERFLOW"

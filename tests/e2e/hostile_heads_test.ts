@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { latin1, Siege, type Verdict, verdictOf } from "./siege.ts";
 
 const POST = "POST /v1/streams/events HTTP/1.1\r\nHost: weir\r\n";
@@ -33,7 +33,7 @@ const AMBIGUOUS: readonly (readonly [string, string, Verdict])[] = [
   ["chunked twice", `${POST}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 400],
   ["gzip, chunked", `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 501],
   ["chunked, identity", `${POST}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${HIDDEN}`, 400],
-  ["xchunked", `${POST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 400],
+  ["xchunked", `${POST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 501],
   ["chunked behind a vertical tab", `${POST}Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 400],
   ["a blank before the colon", `${POST}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${HIDDEN}`, 400],
   ["a folded field", `${POST}X: a\r\n Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n${HIDDEN}`, 400],
@@ -140,4 +140,31 @@ Deno.test("Gateway takes what is unusual and right: an absolute target, blank li
   ];
   for (const request of requests) assertEquals(await siege.send(request), 200, request);
   await siege.end(requests.length);
+});
+
+Deno.test("Gateway says what is wrong with a head once, and nothing behind it", async (t) => {
+  await using siege = await Siege.start();
+  const chunks = "Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n";
+  for (
+    const [name, bytes, said] of [
+      ["no Host", `POST /v1/streams/events HTTP/1.1\r\n${chunks}`, "a request of HTTP/1.1 has a Host"],
+      [
+        "a target with a backslash",
+        `POST /v1\\streams HTTP/1.1\r\nHost: weir\r\n${chunks}`,
+        "Backslash in request path",
+      ],
+      // The answer to HTTP/0.9 has no length: what came behind it was once read as a part of it.
+      ["no version", `POST /v1/streamHTTP/1.1\r\nHost: weir\r\n${chunks}NONSENSE`, "not 0.9"],
+    ] as const
+  ) {
+    await t.step(name, async () => {
+      using connection = await siege.connect();
+      await connection.write(latin1(bytes));
+      await connection.closeWrite();
+      const { status, body } = await connection.readAnswer();
+      assertEquals(JSON.parse(body).status, status);
+      assertStringIncludes(JSON.parse(body).detail, said);
+    });
+  }
+  await siege.end(0);
 });
