@@ -404,6 +404,15 @@ Deno.test("parseConfig() refuses hints that no lane can work by", () => {
   assertEquals(faultsOf(() => parseConfig(config(), [broken])), [
     "sinks.out.type: the hint writesInFlight of stdout must be a whole number, at least 1, but is NaN",
   ]);
+  const throwing = defineSink({
+    ...SINKS[1],
+    hints() {
+      throw new Error("thrown on purpose");
+    },
+  });
+  assertEquals(faultsOf(() => parseConfig(config(), [throwing])), [
+    "sinks.out.type: the hints of stdout cannot be had: thrown on purpose",
+  ]);
 });
 
 Deno.test("parseConfig() leaves the caller's object as it is", () => {

@@ -157,7 +157,14 @@ function readSink(
   }
   const options = read(definition.config, own, path, faults);
   if (parsed.kind === "faulty" || options.kind === "faulty") return null;
-  const sink = toSinkConfig(name, parsed.value, definition, options.value, streams);
+  let sink: SinkConfig;
+  try {
+    sink = toSinkConfig(name, parsed.value, definition, options.value, streams);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    faults.push(`sinks.${name}.type: the hints of ${definition.type} cannot be had: ${reason}`);
+    return null;
+  }
   faults.push(...hintFaults(sink.type, name, sink.batch));
   return sink;
 }

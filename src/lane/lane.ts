@@ -153,16 +153,24 @@ export class Lane implements WritingLane {
       if (this.inFlight === 0) this.#held.releaseAll();
       return;
     }
+    const fault = end.kind === "unknown" ? null : contractFault(end.result, batch.count);
     if (end.kind === "unknown") {
       const reason = end.error instanceof Error ? end.error.message : String(end.error);
       gate.failed(reason);
       this.#retryAll(batch, reason);
-    } else if (end.result?.kind === "tooLarge") {
+    } else if (fault !== null) {
+      this.#options.log.error(
+        "sink adapter broke its contract: one outcome per record; the batch is kept and sent again",
+        { stream: this.stream, sink: this.sink, reason: fault },
+      );
+      gate.failed(fault);
+      this.#retryAll(batch, fault);
+    } else if (end.result.kind === "tooLarge") {
       gate.answered();
       if (batch.count > 1) this.#retries.halve(batch);
       else this.#rejectAll(batch, end.result.reason);
     } else {
-      this.#classify(batch, gate, end.result?.outcomes, end.result?.reasons);
+      this.#classify(batch, gate, end.result.outcomes, end.result.reasons);
     }
     this.#wake();
   }
@@ -254,16 +262,6 @@ export class Lane implements WritingLane {
   }
 
   #classify(batch: SegmentBatch, gate: SinkGate, given: Uint8Array, reasons: Reasons): void {
-    const fault = contractFault(given, batch.count);
-    if (fault !== null) {
-      this.#options.log.error(
-        "sink adapter broke its contract: one outcome per record; the batch is kept and sent again",
-        { stream: this.stream, sink: this.sink, reason: fault },
-      );
-      gate.failed(fault);
-      this.#retryAll(batch, fault);
-      return;
-    }
     const acked = countOf(given, Outcome.ACKED);
     let rejected = countOf(given, Outcome.REJECTED);
     const retryable = batch.count - acked - rejected;

@@ -11,8 +11,15 @@ export function countOf(outcomes: Uint8Array, outcome: number): number {
   return n;
 }
 
-/** What is wrong with the outcomes that an adapter gave for `count` records; null when they can be used. */
-export function contractFault(outcomes: Uint8Array, count: number): string | null {
+/** What is wrong with what an adapter returned for `count` records; null when it can be used. It may be a module of JavaScript: anything can be in it. */
+export function contractFault(result: unknown, count: number): string | null {
+  const { kind, outcomes, reasons } = (result ?? {}) as {
+    kind?: unknown;
+    outcomes?: unknown;
+    reasons?: unknown;
+  };
+  if (kind === "tooLarge") return null;
+  if (kind !== "written") return `the adapter returned no result for ${count} records`;
   if (!(outcomes instanceof Uint8Array)) return `the adapter returned no outcomes for ${count} records`;
   if (outcomes.length !== count) {
     return `the adapter returned ${outcomes.length} outcomes for ${count} records`;
@@ -20,7 +27,9 @@ export function contractFault(outcomes: Uint8Array, count: number): string | nul
   for (let i = 0; i < count; i++) {
     if (outcomes[i] > Outcome.REJECTED) return `the adapter returned the unknown outcome ${outcomes[i]}`;
   }
-  return null;
+  return reasons === undefined || reasons instanceof Map
+    ? null
+    : "the adapter returned reasons that are no Map";
 }
 
 /** The reason of the first record that is to be tried again. */

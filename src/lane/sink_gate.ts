@@ -183,8 +183,8 @@ export class SinkGate {
 
   /** What the sink said of its load. */
   press(pressure: Pressure): void {
-    // Also false for what is no number: an adapter may pass on what its sink sent.
-    if (pressure.kind !== "throttle" || !(pressure.delayMs > 0)) return;
+    // Also false for what is no number, or no time that ends: an adapter may pass on what its sink sent.
+    if (pressure.kind !== "throttle" || !(pressure.delayMs > 0 && pressure.delayMs < Infinity)) return;
     const until = this.#clock.nowMs() + pressure.delayMs;
     const added = until - Math.max(this.throttleUntilMs, this.#clock.nowMs());
     if (added <= 0) return;

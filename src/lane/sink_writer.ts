@@ -208,7 +208,7 @@ export class SinkWriter {
       this.#ended(lane, batch, startMs, { kind: "unknown", error });
       return;
     }
-    if (!(returned instanceof Promise)) {
+    if (!isThenable(returned)) {
       this.#ended(lane, batch, startMs, { kind: "result", result: returned });
       return;
     }
@@ -223,7 +223,8 @@ export class SinkWriter {
       this.#aborts.delete(abort);
       this.#ended(lane, batch, startMs, end);
     };
-    returned.then(
+    // Of another library it may settle twice, and throw.
+    Promise.resolve(returned).then(
       (result) => ended({ kind: "result", result }),
       (error) => ended({ kind: "unknown", error }),
     );
@@ -246,6 +247,7 @@ export class SinkWriter {
     this.gate.trying();
     try {
       const adapter = await this.#open();
+      assertAdapter(adapter);
       if (this.#closed) {
         await adapter.close(AbortSignal.abort());
         return;
@@ -268,5 +270,19 @@ export class SinkWriter {
     } finally {
       this.#opening = null;
     }
+  }
+}
+
+function isThenable(returned: WriteResult | Promise<WriteResult>): returned is Promise<WriteResult> {
+  return typeof (returned as Partial<Promise<WriteResult>> | null | undefined)?.then === "function";
+}
+
+/** Throws when a module of a user's own opened to something else. */
+function assertAdapter(adapter: Partial<SinkAdapter> | null | undefined): void {
+  for (const method of ["write", "check", "close"] as const) {
+    if (typeof adapter?.[method] === "function") continue;
+    throw new Error(
+      `open gave no adapter: it must have write, check and close, but ${method} is no function`,
+    );
   }
 }
