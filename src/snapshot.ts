@@ -95,7 +95,7 @@ function sinkSnapshot(
     rejectedRecords: gate.account.totals.rejected,
     retriedRecords: gate.account.totals.retried,
     recordsPerSecond: lanes.reduce((sum, lane) => sum + lane.recordRate.rate(nowMs), 0),
-    bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.drain.rate(nowMs), 0),
+    bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.byteRate.rate(nowMs), 0),
     writeSeconds: gate.account.writeSeconds.snapshot(),
   };
 }

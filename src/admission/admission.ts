@@ -73,6 +73,8 @@ export interface Drain {
 
 interface Waiting {
   readonly body: AdmittedBody;
+  /** What it wanted to bring when it began to wait. */
+  readonly bytes: number;
   timer: Timer;
 }
 
@@ -94,6 +96,7 @@ export class Admission {
   readonly #quota: TokenBucket | null;
   /** Oldest first. */
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   /** Oldest first; as many as there are connections. */
   readonly #readers: Set<PausedReader> = new Set();
   readonly #quotaReaders: Set<PausedReader> = new Set();
@@ -226,7 +229,9 @@ export class Admission {
     const timer = this.#expireAfter(body, maxMs);
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1].body.age > body.age) at--;
-    this.#waiting.splice(at, 0, { body, timer });
+    const bytes = body.expectedBytes;
+    this.#waitingBytes += bytes;
+    this.#waiting.splice(at, 0, { body, bytes, timer });
     return true;
   }
 
@@ -342,10 +347,8 @@ export class Admission {
     // While nothing has drained yet, a second is as good a guess as a minute, and found out sooner.
     const { pool } = this.partition;
     const bytesPerSecond = this.#steadyRate(drain.bytesPerSecond) || pool.size * pool.segmentBytes;
-    let aheadBytes = 0;
-    for (const { body } of this.#waiting) aheadBytes += body.expectedBytes;
     // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.
-    aheadBytes = Math.min(aheadBytes, bytesPerSecond * this.#maxWaitMs / 1000);
+    const aheadBytes = Math.min(this.#waitingBytes, bytesPerSecond * this.#maxWaitMs / 1000);
     const refusal = { ...drain, needBytes: Math.max(1, bytes), bytesPerSecond, aheadBytes, again };
     return this.#promises.book(refusal, this.#clock.nowMs());
   }
@@ -432,8 +435,9 @@ export class Admission {
   #leave(body: AdmittedBody): void {
     const at = this.#waiting.findIndex((waiting) => waiting.body === body);
     if (at < 0) return;
-    this.#waiting[at].timer.cancel();
-    this.#waiting.splice(at, 1);
+    const [{ bytes, timer }] = this.#waiting.splice(at, 1);
+    this.#waitingBytes -= bytes;
+    timer.cancel();
   }
 }
 

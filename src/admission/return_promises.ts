@@ -20,7 +20,10 @@ const SLOTS = 64;
 const JITTER = 0.2;
 
 /** Part of the drain that is booked: room comes free a segment at a time, and clients are not there to the millisecond. */
-const BOOKED = 0.95;
+const BOOKED = 0.9;
+
+/** The same for those who came back in vain: what the others leave is theirs, or each would push out the next. */
+const BOOKED_AGAIN = 1;
 
 /** What is known when a request is refused. */
 export interface Refusal {
@@ -34,7 +37,7 @@ export interface Refusal {
   readonly aheadBytes: number;
   /** What the sink asked for, ms. */
   readonly hintMs: number;
-  /** Whether it came back as it was told, and in vain: it waits half as long as the others. */
+  /** Whether it came back as it was told, and in vain: what is not booked of the drain is for such. */
   readonly again: boolean;
 }
 
@@ -55,25 +58,43 @@ export class ReturnPromises {
   book(refusal: Refusal, nowMs: number): number {
     const second = this.#turnTo(nowMs);
     const least = Math.min(MAX_SECONDS, Math.max(1, Math.ceil(refusal.hintMs / 1000), stallSeconds(refusal)));
-    let seconds = MAX_SECONDS;
-    let promised = refusal.aheadBytes;
-    for (let wait = 0; wait <= MAX_SECONDS; wait++) {
-      promised += this.#bytes[(second + wait) % SLOTS];
-      if (wait >= least && promised + refusal.needBytes <= BOOKED * refusal.bytesPerSecond * wait) {
-        seconds = wait;
-        break;
-      }
-    }
-    // Not the next second: many come back in vain together when the drain slows, and would do so again.
-    seconds = Math.max(least, refusal.again ? Math.ceil(seconds / 2) : seconds);
-    const spread = this.#random() * JITTER * seconds;
+    const first = this.#firstRoom(refusal, second, least);
+    const spread = this.#random() * JITTER * first;
     // Never earlier than it would succeed; at the end of the minute there is only earlier.
-    seconds = seconds + spread <= MAX_SECONDS
-      ? Math.round(seconds + spread)
+    const seconds = first + spread <= MAX_SECONDS
+      ? this.#firstRoom(refusal, second, Math.round(first + spread))
       : Math.round(MAX_SECONDS - spread);
     this.#bytes[(second + seconds) % SLOTS] += refusal.needBytes;
     this.#requests[(second + seconds) % SLOTS]++;
     return seconds;
+  }
+
+  /** First wait from `from` on, in seconds, at which there is room for it and still for all who were promised later; 60 when there is none. */
+  #firstRoom(
+    { needBytes, bytesPerSecond, aheadBytes, again }: Refusal,
+    second: number,
+    from: number,
+  ): number {
+    const drains = (again ? BOOKED_AGAIN : BOOKED) * bytesPerSecond;
+    const keptBytes = drains + needBytes;
+    let freeBytes = -aheadBytes;
+    let leftBytes = 0;
+    let found = 0;
+    for (let wait = 1; wait <= MAX_SECONDS; wait++) {
+      const booked = this.#bytes[(second + wait) % SLOTS];
+      freeBytes = Math.min(keptBytes, freeBytes + drains);
+      leftBytes = Math.min(keptBytes, leftBytes + drains);
+      // It may not take what those count on who were promised a later second.
+      if (leftBytes < booked && freeBytes >= booked) found = 0;
+      if (found === 0 && wait >= from && freeBytes >= booked + needBytes) {
+        found = wait;
+        leftBytes = freeBytes - needBytes;
+      }
+      // Of those who are too many for their second, the rest will be refused, and booked, themselves.
+      freeBytes -= Math.min(booked, Math.max(0, freeBytes));
+      leftBytes -= Math.min(booked, Math.max(0, leftBytes));
+    }
+    return found || MAX_SECONDS;
   }
 
   /** One who was told to comes back, with `needBytes`. */

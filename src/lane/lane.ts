@@ -42,10 +42,12 @@ export class Lane implements WritingLane {
   readonly writer: number;
   /** The stream's end of this lane. */
   readonly input: PartitionLane;
-  /** Bytes settled per second, for `Retry-After`. */
+  /** Bytes settled per second while there is something to settle: what the lane can, for `Retry-After`. */
   readonly drain: RateMeter;
-  /** Records settled per second. */
+  /** Records settled per second, idle or not. */
   readonly recordRate: RateMeter;
+  /** Their bytes per second. */
+  readonly byteRate: RateMeter;
   /** Accepted until stored. */
   readonly deliverySeconds: Histogram = new Histogram(DELIVERY_SECONDS);
   /** Records stored. */
@@ -79,6 +81,7 @@ export class Lane implements WritingLane {
     this.writer = options.writer;
     this.drain = new RateMeter(clock.nowMs());
     this.recordRate = new RateMeter(clock.nowMs());
+    this.byteRate = new RateMeter(clock.nowMs());
     this.#held = new HeldBuffers(input, options.credit);
     this.#keys = order === "key" && !inOrder ? new KeysInFlight() : null;
     this.#batcher = new Batcher({
@@ -105,6 +108,8 @@ export class Lane implements WritingLane {
   /** A buffer comes over the channel; the lane holds it until every record in it is settled. */
   onBuffer(buffer: StreamBuffer): void {
     const held = this.#held;
+    // What a lane that had nothing to do drained is no measure of what it can.
+    if (held.oldestMs === null) this.drain.resume(this.#options.clock.nowMs());
     held.add(buffer);
     if (held.addedRecords > 0) this.#batcher.added(held.addedRecords, held.addedBytes);
     // Also without records of its own: a record that waits may go on in this buffer.
@@ -342,6 +347,7 @@ export class Lane implements WritingLane {
     const now = this.#options.clock.nowMs();
     this.drain.record(bytes, now);
     this.recordRate.record(records, now);
+    this.byteRate.record(bytes, now);
     this.#held.releaseSettled();
     if (this.input.held === 0) this.#tellSettled();
   }
