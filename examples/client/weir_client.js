@@ -179,8 +179,9 @@ export class WeirClient {
     const socket = new WebSocket(this.#url, "weir.v1");
     this.#socket = socket;
     socket.onmessage = (event) => this.#receive(event.data);
-    // Comes after every error, too, which tells nothing more.
     socket.onclose = (event) => this.#closed(event.code, event.reason);
+    // Node tells a refused connection by an error alone; elsewhere a close follows, which says no more.
+    socket.onerror = () => this.#state === "connecting" && this.#lost("there is no connection to be had");
     this.#wait(this.#options.helloTimeoutMs, () => this.#lost("no greeting within helloTimeoutMs"));
     this.#setState("connecting", `attempt ${++this.#attempts}`);
   }
@@ -302,7 +303,7 @@ export class WeirClient {
   #leave() {
     clearTimeout(this.#timer);
     if (this.#socket === null) return;
-    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.onmessage = this.#socket.onclose = this.#socket.onerror = null;
     this.#socket.close();
     this.#socket = null;
   }

@@ -30,6 +30,10 @@ export const TRAITS = {
     what: "a Debian machine's /var/lib/dpkg/status",
     isThere: () => isFile("/var/lib/dpkg/status"),
   },
+  nodeWebSocket: {
+    what: "Node 22, or 20.10 and up, which have a WebSocket of their own",
+    isThere: () => isOnPath("node") && nodeKnows("WebSocket"),
+  },
   mountTmpfs: { what: "Linux and the right to mount a tmpfs", isThere: mayMountTmpfs },
 } as const satisfies Record<string, MachineTrait>;
 
@@ -102,6 +106,12 @@ function isFile(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/** Asked of the program: the flag that 20.10 needs is an error before it, and is taken by those after it. */
+function nodeKnows(name: string): boolean {
+  const args = ["--experimental-websocket", "-e", `process.exit(typeof ${name} === "function" ? 0 : 1)`];
+  return new Deno.Command("node", { args, stderr: "null" }).outputSync().success;
 }
 
 /** A container's root often lacks the right: only trying tells. */
