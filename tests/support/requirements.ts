@@ -46,6 +46,7 @@ export const REQUIREMENTS = {
   python3: { command: "python3", debianPackage: "python3", use: "clients that are none of ours" },
   wrk: { command: "wrk", debianPackage: "wrk", use: "load" },
   openssl: { command: "openssl", debianPackage: "openssl", use: "certificates" },
+  chromium: { command: "chromium", debianPackage: "chromium", use: "pages as browsers run them" },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 
