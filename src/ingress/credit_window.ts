@@ -37,7 +37,7 @@ export class CreditWindows {
   get largestBytes(): number {
     const { pool } = this.#admission.partition;
     const share = pool.size * pool.segmentBytes * SHARE_OF_FREE / 2 / Math.max(1, this.clients);
-    return Math.min(LARGEST_BYTES, Math.max(FIRST_BYTES, share));
+    return Math.min(LARGEST_BYTES, Math.max(FIRST_BYTES, Math.floor(share)));
   }
 
   /** Bytes and records that can be told now, of those wanted: all or nothing, so that no client gets crumbs. */
@@ -99,13 +99,13 @@ export class CreditWindow {
   refill(nowMs: number): { readonly credit: number; readonly creditBytes: number } | null {
     if (!this.isLow) return null;
     const largest = this.#windows.largestBytes;
-    const target = Math.min(largest, this.#targetBytes);
-    const creditBytes = Math.max(0, target - this.bytes);
-    const credit = Math.max(0, Math.ceil(target / BYTES_PER_RECORD) - this.records);
-    const [owedBytes, owedRecords] = [Math.max(0, -this.bytes), Math.max(0, -this.records)];
-    // What only pays for an overrun needs nothing kept: that message has its room already.
-    if (!this.#windows.mayTell(creditBytes - owedBytes, credit - owedRecords)) return null;
-    this.#windows.told(creditBytes - owedBytes, credit - owedRecords);
+    let target = Math.min(largest, this.#targetBytes);
+    // Beside the segments in use the largest window may never fit, and a client that has none left would starve.
+    while (target > FIRST_BYTES && !this.#mayFillTo(target)) target = Math.max(FIRST_BYTES, target >> 1);
+    if (!this.#mayFillTo(target)) return null;
+    const { bytes: creditBytes, records: credit } = this.#missingTo(target);
+    const owed = this.#owed;
+    this.#windows.told(creditBytes - owed.bytes, credit - owed.records);
     this.bytes += creditBytes;
     this.records += credit;
     this.#resize(nowMs - this.#filledMs, largest);
@@ -114,9 +114,29 @@ export class CreditWindow {
     return { credit, creditBytes };
   }
 
+  /** What fills the window up to `target`. */
+  #missingTo(target: number): { readonly bytes: number; readonly records: number } {
+    return {
+      bytes: Math.max(0, target - this.bytes),
+      records: Math.max(0, Math.ceil(target / BYTES_PER_RECORD) - this.records),
+    };
+  }
+
+  /** What only pays for an overrun needs nothing kept: that message has its room already. */
+  get #owed(): { readonly bytes: number; readonly records: number } {
+    return { bytes: Math.max(0, -this.bytes), records: Math.max(0, -this.records) };
+  }
+
+  #mayFillTo(target: number): boolean {
+    const missing = this.#missingTo(target);
+    if (missing.bytes === 0 && missing.records === 0) return false;
+    const owed = this.#owed;
+    return this.#windows.mayTell(missing.bytes - owed.bytes, missing.records - owed.records);
+  }
+
   #resize(lastedMs: number, largest: number): void {
     if (lastedMs < QUICK_MS) this.#targetBytes = Math.min(largest, this.#targetBytes * 2);
-    else if (lastedMs > 10 * QUICK_MS) this.#targetBytes = Math.max(FIRST_BYTES, this.#targetBytes / 2);
+    else if (lastedMs > 10 * QUICK_MS) this.#targetBytes = Math.max(FIRST_BYTES, this.#targetBytes >> 1);
   }
 
   /** The client is gone: what was kept for it is free. */
