@@ -23,7 +23,7 @@ const waiting = new RateChart(element("waiting"), ["--behind", "--sent"]);
 let client = null;
 let isSending = false;
 /** Tells the records of this page from those of others. */
-const page = crypto.randomUUID();
+const page = crypto.randomUUID().slice(0, 8);
 const count = { due: 0, sent: 0, acked: 0, rejected: 0 };
 /** `sent` and `acked` of the last drawings. */
 const history = [{ sent: 0, acked: 0 }];
@@ -125,6 +125,7 @@ function showRate() {
 
 element("url").value = new URLSearchParams(location.search).get("stream") ??
   `ws://${location.hostname}:8080/v1/streams/demo`;
+element("count").textContent = `grep ${page} data/demo.ndjson | sort -u | wc -l`;
 element("rate").addEventListener("input", showRate);
 element("controls").addEventListener("submit", (event) => {
   event.preventDefault();

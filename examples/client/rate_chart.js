@@ -8,7 +8,7 @@
 /** Samples that are kept and shown: a minute of four a second. */
 const SAMPLES = 240;
 /** Room for the numbers at the left and the times below, CSS pixels. */
-const LEFT_PX = 44;
+const LEFT_PX = 52;
 const BOTTOM_PX = 20;
 const TOP_PX = 6;
 

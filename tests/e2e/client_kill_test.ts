@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { Browser } from "../support/browser.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/process.ts";
@@ -17,6 +18,8 @@ const RECORDS_PER_SECOND = 1_500;
 /** Records in the file at which the gateway is killed. */
 const KILLS_AT = [600, 2_000];
 const WAIT_MS = 60_000;
+/** What the page loads. */
+const MODULES = ["/tests/e2e/numbered_records.js", "/examples/client/weir_client.js"];
 const PROGRAM = new URL("./numbered_records.js", import.meta.url).pathname;
 
 /** A gateway that is killed and started again, on one port and with one file. */
@@ -53,7 +56,7 @@ class KilledGateway {
     const limit = { recordsPerSecond: RECORDS_PER_SECOND, burstRecords: 50 };
     return GatewayProcess.start({
       ...this.#ports,
-      streams: { s: { sinks: ["file"] } },
+      streams: { s: { sinks: ["file"], origins: ["*"] } },
       sinks: { file: { type: "file", path: `${this.#folder}/out.ndjson`, limit } },
     }, { folder: this.#folder });
   }
@@ -119,6 +122,32 @@ requires("nodeWebSocket").test(
       await gateway.run(node.exit(WAIT_MS));
       assertEquals(node.status?.code, 0, node.describe("failed"));
       assertAllStored(gateway.stored(), JSON.parse(node.stdout));
+    });
+  },
+);
+
+/** Serves the files that a page imports, by their paths in the repository. */
+async function serveModule(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (!MODULES.includes(pathname)) {
+    return new Response("<!DOCTYPE html>", { headers: { "Content-Type": "text/html" } });
+  }
+  const code = await Deno.readTextFile(new URL(`../..${pathname}`, import.meta.url));
+  return new Response(code, { headers: { "Content-Type": "text/javascript" } });
+}
+
+requires("chromium").test(
+  "WeirClient in Chromium: a gateway killed twice has every record, in order",
+  async () => {
+    await inFolder(async (gateway) => {
+      const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+      await using server = Deno.serve(options, serveModule);
+      await using browser = await Browser.start();
+      await browser.goto(`http://127.0.0.1:${server.addr.port}/`);
+      const call = `sendNumbered(${JSON.stringify(gateway.url)}, ${RECORDS})`;
+      const sending = browser.evaluate(`import("${MODULES[0]}").then(({ sendNumbered }) => ${call})`);
+      await gateway.run(sending);
+      assertAllStored(gateway.stored(), await sending as Numbered);
     });
   },
 );

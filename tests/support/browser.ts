@@ -172,8 +172,7 @@ async function removed(folder: string): Promise<boolean> {
     await Deno.remove(folder, { recursive: true });
     return true;
   } catch (error) {
-    // ENOTEMPTY: a file was written meanwhile.
-    if (error instanceof Error) return error instanceof Deno.errors.NotFound;
+    if (error instanceof Error && "code" in error && error.code === "ENOTEMPTY") return false;
     throw error;
   }
 }
