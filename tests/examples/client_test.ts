@@ -137,6 +137,12 @@ Deno.test("WeirClient sends what is not acked again on a new connection, and cou
   second.say({ ack: 4 });
   await session.until(() => session.acks.length === 2);
   assertEquals(session.acks, [1, 5]);
+  // An ack is what makes a connection a good one.
+  second.cut();
+  (await session.greeted()).cut();
+  await session.greeted();
+  const attempts = session.states.filter((state) => state.startsWith("connecting: "));
+  assertEquals(attempts.map((state) => state.slice(-1)), ["1", "1", "1", "2"]);
 });
 
 Deno.test("WeirClient tells rejects with their record, and does not send those again", async () => {
@@ -181,7 +187,14 @@ Deno.test("WeirClient closed with 1001 connects again, and says why it waited", 
   ]);
 });
 
-Deno.test("WeirClient refused again and again waits longer each time, up to maxBackoffMs", async () => {
+Deno.test("WeirClient waits maxBackoffMs at most, however often it is refused", async () => {
+  await using session = await Session.start({ minBackoffMs: 2, maxBackoffMs: 4 });
+  // Doubled each time, the last pause alone would be longer than the test waits.
+  session.gateway.refusals = 15;
+  await session.greeted();
+});
+
+Deno.test("WeirClient refused again and again waits longer each time", async () => {
   await using session = await Session.start({ minBackoffMs: 20, maxBackoffMs: 80 });
   session.gateway.refusals = 5;
   await session.greeted();
@@ -203,14 +216,22 @@ Deno.test("WeirClient gives up a connection that does not greet within helloTime
   await session.gateway.connection();
 });
 
-Deno.test("WeirClient gives up a connection that owes an ack and is silent for ackTimeoutMs", async () => {
-  await using session = await Session.start({ ackTimeoutMs: 100 });
-  session.client.send("a");
+Deno.test("WeirClient gives up a connection that owes an ack for ackTimeoutMs, and none that is idle", async () => {
+  await using idle = await Session.start({ ackTimeoutMs: 1_000 });
+  const acking = await idle.greeted();
+  idle.client.send("a");
+  await acking.received(1);
+  acking.say({ ack: 1 });
+  await idle.until(() => idle.acks.length === 1);
+  await using session = await Session.start({ ackTimeoutMs: 1_000 });
   const silent = await session.greeted();
+  await session.until(() => session.client.state === "open");
+  session.client.send("b");
   await silent.closed();
   assertEquals(session.states[2], "waiting: no ack within ackTimeoutMs");
   const next = await session.greeted();
-  assertEquals(await next.received(1), ["a"]);
+  assertEquals(await next.received(1), ["b"]);
+  assertEquals(idle.states, ["connecting: attempt 1", "open: session s"]);
 });
 
 Deno.test("WeirClient gives up a connection that does not speak weir.v1, and loses nothing by it", async () => {
@@ -259,8 +280,13 @@ Deno.test("WeirClient.close() waits for acks, over a lost connection too, and gi
 Deno.test("WeirClient.close() gives back what is not acked when its signal is aborted, and wakes who waits for ready", async () => {
   await using session = await Session.start({ maxUnackedBytes: 100 });
   const { client } = session;
+  client.send("b");
   client.send("a".repeat(100));
   const { ready } = client;
+  const connection = await session.greeted();
+  await connection.received(2);
+  connection.say({ reject: 1, reason: "no JSON" });
+  await session.until(() => session.rejects.length === 1);
   const stop = new AbortController();
   const closing = client.close({ signal: stop.signal });
   await assertRejects(() => ready, Error, "the client is closed");
