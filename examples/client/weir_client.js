@@ -287,11 +287,10 @@ export class WeirClient {
     this.#leave();
     this.#kept = this.#kept.filter((record) => !record.isRejected);
     this.#keptBytes = this.#kept.reduce((sum, { bytes }) => sum + bytes.length + RECORD_BYTES, 0);
-    this.#inFlight =
-      this.#ackedInSession =
-      this.#credit =
-      this.#creditBytes =
-        0;
+    this.#inFlight = 0;
+    this.#ackedInSession = 0;
+    this.#credit = 0;
+    this.#creditBytes = 0;
     const { minBackoffMs, maxBackoffMs } = this.#options;
     const longestMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.max(0, this.#attempts - 1));
     this.#wait(longestMs * (0.5 + Math.random() / 2), () => this.#connect());

@@ -132,6 +132,7 @@ Deno.test("WeirClient sends what is not acked again on a new connection, and cou
   first.cut();
   const second = await session.greeted();
   assertEquals(await second.received(3), ["b", "c", "d"]);
+  assertEquals(client.credit, { records: 97, bytes: 100 * 1024 - 3 });
   client.send("e");
   await second.received(4);
   second.say({ ack: 4 });
@@ -237,6 +238,7 @@ Deno.test("WeirClient gives up a connection that owes an ack for ackTimeoutMs, a
 Deno.test("WeirClient gives up a connection that does not speak weir.v1, and loses nothing by it", async () => {
   await using session = await Session.start();
   session.client.send("a");
+  session.client.send("b");
   const reasons: string[] = [];
   for (const words of ["hello!", "null", '{"ack":1}']) {
     const connection = await session.gateway.connection();
@@ -246,15 +248,16 @@ Deno.test("WeirClient gives up a connection that does not speak weir.v1, and los
     reasons.push(`waiting: the other side does not speak weir.v1: ${words}`);
   }
   for (const [word, what] of [["ack", "acked"], ["reject", "rejected"]]) {
-    const connection = await session.greeted();
+    // The second has no credit yet, so it is not open either.
+    const connection = await session.greeted(1);
     assertEquals(await connection.received(1), ["a"]);
     connection.say({ [word]: 2 });
     await connection.closed();
     reasons.push(`waiting: the gateway ${what} message 2, which is not open`);
   }
   const last = await session.greeted();
-  await last.received(1);
-  last.say({ ack: 1 });
+  assertEquals(await last.received(2), ["a", "b"]);
+  last.say({ ack: 2 });
   await session.until(() => session.acks.length === 1);
   assertEquals(session.states.filter((state) => state.startsWith("waiting: ")), reasons);
 });
