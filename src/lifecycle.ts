@@ -44,6 +44,11 @@ export interface Served {
 const SAMPLE_MS = 100;
 /** How long the start waits for the first try of every sink. */
 const OPEN_MS = 5_000;
+/**
+ * How long clients may go on with the connections that they have when the port is handed over; at most half of the drain.
+ * Clients under load come back sooner; what is idle then is closed.
+ */
+const HAND_OVER_MS = 5_000;
 
 /** The life of one gateway. */
 export class Lifecycle {
@@ -61,6 +66,7 @@ export class Lifecycle {
   #sampler: Timer | null = null;
   #opened = false;
   #drainEndsMs = 0;
+  #handsOver = false;
   #stopping: Promise<StopReport> | null = null;
 
   /** Of a gateway that is built; `config` gives the one in force. */
@@ -89,7 +95,7 @@ export class Lifecycle {
 
   /** Seconds until the gateway may be back, for `Retry-After`; 0 while it takes requests. */
   drainingSeconds(): number {
-    if (this.state === "running" || this.state === "starting") return 0;
+    if (this.state === "running" || this.state === "starting" || this.#handsOver) return 0;
     return Math.min(60, Math.max(1, Math.ceil((this.#drainEndsMs - this.#around.clock.nowMs()) / 1000)));
   }
 
@@ -168,8 +174,9 @@ export class Lifecycle {
     const { drainMs } = this.#config().gateway;
     this.#drainEndsMs = clock.nowMs() + drainMs;
     this.state = "draining";
-    const streams = this.#units.allStreams();
     const timer = clock.setTimer(() => this.#abort.abort(), drainMs);
+    if (this.#config().listen.reusePort) await this.#handOver(Math.min(HAND_OVER_MS, drainMs / 2));
+    const streams = this.#units.allStreams();
     const drained = (async () => {
       await Promise.all(streams.map((stream) => stream.drained()));
       for (const stream of streams) stream.hurry();
@@ -193,6 +200,17 @@ export class Lifecycle {
     this.#network.destroy();
     this.state = "stopped";
     return { lostRecords, failures };
+  }
+
+  /** Another gateway listens on the same port: who comes anew finds that one, and who is here is served until then. */
+  async #handOver(atMostMs: number): Promise<void> {
+    if (this.#data === null || this.#abort.signal.aborted) return;
+    this.#handsOver = true;
+    const over = new AbortController();
+    const late = sleep(this.#around.clock, atMostMs, over.signal).catch(() => {});
+    await Promise.race([this.#data.handOver(), late, aborted(this.#abort.signal)]);
+    over.abort();
+    this.#handsOver = false;
   }
 
   /** All at once, within one deadline. Returns those that could not be closed. */

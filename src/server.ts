@@ -12,6 +12,7 @@ import type { Socket } from "node:net";
 import type { ListenConfig } from "./config.ts";
 import { authority } from "./core/authority.ts";
 import { answerHeadFault, headFault } from "./head_faults.ts";
+import { HttpConnections } from "./http_connections.ts";
 import { Connection } from "./ingress/connection.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
 import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
@@ -35,6 +36,9 @@ const MAX_ADMIN_PIPELINED = 4;
 
 const LISTENER = { overrideGlobalObjects: false, errorHandler: answerUnroutable };
 
+/** What the kernel asks of those who share a port. */
+const NOT_SHARED = " by a program of another user, or one that was started without listen.reusePort";
+
 /** An open port. */
 export interface ListeningServer {
   /** The server. */
@@ -49,6 +53,12 @@ export interface ListeningServer {
 
 /** The open data port. */
 export interface DataServer extends ListeningServer {
+  /**
+   * Takes no more connections, and ends each that is open with the answer to its next request: whoever listens on the
+   * same port gets the new ones. Resolves when none is left. A client never finds its connection closed under a request,
+   * as it might when idle ones were closed at once.
+   */
+  handOver(): Promise<void>;
   /** Goes on with another config, for what comes from now on: limits, and certificates where it speaks TLS. */
   adopt(config: ListenConfig, secure: TlsMaterial | null): void;
 }
@@ -73,14 +83,22 @@ export async function openDataPort(
     // Its answer to a head without one says nothing; ours does.
     requireHostHeader: false,
   } as ServerOptions;
+  let isHandedOver = false;
+  /** As `isFit`; while the port is handed over, the connection ends with this answer. */
+  const isTaken = (request: IncomingMessage, response: ServerResponse) => {
+    if (!isFit(request, response)) return false;
+    if (isHandedOver) endWith(response, request.socket);
+    return true;
+  };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    if (isFit(request, response) && !ingress.handle(request, response)) void fallback(request, response);
+    if (isTaken(request, response) && !ingress.handle(request, response)) void fallback(request, response);
   };
   const secureServer = secure === null ? null : createTlsServer(options, secure, onRequest);
   const server = secureServer ?? createServer(options, onRequest);
   server.maxConnections = config.maxConnections;
+  const connections = new HttpConnections(server);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    if (!isFit(request, response)) return;
+    if (!isTaken(request, response)) return;
     if (ingress.handleExpect(request, response)) return;
     response.writeContinue();
     void fallback(request, response);
@@ -94,7 +112,12 @@ export async function openDataPort(
   );
   server.on("clientError", secureServer ? closeOrAnswer : answerClientError);
   return {
-    ...await listen(server, config.hostname, config.port, "listen", () => sockets.cut()),
+    ...await listen(server, config, "listen", () => sockets.cut()),
+    handOver: () => {
+      isHandedOver = true;
+      connections.takeNoMore();
+      return connections.gone();
+    },
     adopt: (next, nextSecure) => {
       server.headersTimeout = next.headersTimeoutMs;
       server.requestTimeout = next.requestTimeoutMs;
@@ -115,26 +138,26 @@ export function openAdminPort(app: Hono, hostname: string, port: number): Promis
   );
   server.maxConnections = MAX_ADMIN_CONNECTIONS;
   server.on("clientError", answerClientError);
-  return listen(server, hostname, port, "admin");
+  return listen(server, { hostname, port }, "admin");
 }
 
 function listen(
   server: Server,
-  hostname: string,
-  port: number,
+  { hostname, port, reusePort }: Pick<ListenConfig, "hostname" | "port"> & Partial<ListenConfig>,
   section: string,
   cutMore: () => void = () => {},
 ): Promise<ListeningServer> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
+      const inUse = reusePort ? `the port is in use${NOT_SHARED}` : "the port is in use";
+      const why = error.code === "EADDRINUSE" ? inUse : error.message;
       reject(
         new Error(
           `Cannot listen on ${authority(hostname, port)} (${section}.hostname, ${section}.port): ${why}`,
         ),
       );
     });
-    server.listen(port, hostname, () => {
+    server.listen({ port, host: hostname, reusePort }, () => {
       const address = server.address();
       resolve({
         server,
@@ -200,6 +223,12 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     ? [431, "Request Header Fields Too Large"]
     : [400, "Bad Request"];
   end(socket, status, text);
+}
+
+/** Lets `response` be the last one of its connection. */
+function endWith(response: ServerResponse, socket: Socket): void {
+  response.shouldKeepAlive = false;
+  Connection.of(socket).isEnding = true;
 }
 
 /** Closes with the shortest answer there is. */

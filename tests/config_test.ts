@@ -48,6 +48,7 @@ Deno.test("parseConfig() fills in every default", () => {
     maxConnections: 10_000,
     pingMs: 20_000,
     idleTimeoutMs: 0,
+    reusePort: false,
     tls: null,
   });
   assertEquals(parsed.admin, { hostname: "127.0.0.1", port: 8081, token: null });

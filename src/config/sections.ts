@@ -66,6 +66,9 @@ export const listenSchema = z.strictObject({
   idleTimeoutMs: spanMs(0).default(0).describe(
     "A WebSocket without a message for so long is closed; 0: never",
   ),
+  reusePort: z.boolean().default(false).describe(
+    "Another gateway may listen on the same port, so that one takes over from the other; Linux, same user",
+  ),
   tls: tlsSchema.optional(),
 }).transform((listen) => ({
   ...listen,
@@ -95,6 +98,8 @@ export interface ListenConfig {
   readonly pingMs: number;
   /** Longest silence of a WebSocket, ms; 0 for ever. */
   readonly idleTimeoutMs: number;
+  /** Whether the port is shared with other gateways, and handed over to them at a stop. */
+  readonly reusePort: boolean;
   /** Certificates for HTTPS, or null for plain HTTP. */
   readonly tls: TlsConfig | null;
 }
