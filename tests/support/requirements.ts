@@ -47,6 +47,9 @@ export const REQUIREMENTS = {
   wrk: { command: "wrk", debianPackage: "wrk", use: "load" },
   openssl: { command: "openssl", debianPackage: "openssl", use: "certificates" },
   chromium: { command: "chromium", debianPackage: "chromium", use: "pages as browsers run them" },
+  nginx: { command: "nginx", debianPackage: "nginx-light", use: "a proxy before the gateway" },
+  haproxy: { command: "haproxy", debianPackage: "haproxy", use: "a proxy before the gateway" },
+  systemdAnalyze: { command: "systemd-analyze", debianPackage: "systemd", use: "checking the unit" },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 
