@@ -10,8 +10,10 @@
 export interface Requirement {
   /** Command as found on the PATH. */
   readonly command: string;
-  /** Debian package that brings it. */
+  /** Debian package that brings it, or what brings it. */
   readonly debianPackage: string;
+  /** Package of the Python index that brings it, with its version, where Debian has none. */
+  readonly pythonPackage?: string;
   /** What tests do with it. */
   readonly use: string;
 }
@@ -50,6 +52,12 @@ export const REQUIREMENTS = {
   nginx: { command: "nginx", debianPackage: "nginx-light", use: "a proxy before the gateway" },
   haproxy: { command: "haproxy", debianPackage: "haproxy", use: "a proxy before the gateway" },
   systemdAnalyze: { command: "systemd-analyze", debianPackage: "systemd", use: "checking the unit" },
+  kubernetesValidate: {
+    command: "kubernetes-validate",
+    debianPackage: "python3-pip",
+    pythonPackage: "kubernetes-validate==1.37.0",
+    use: "checking the manifest",
+  },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 
@@ -140,26 +148,35 @@ export type Installation =
   | { readonly kind: "notPossible"; readonly packages: readonly string[]; readonly reason: string };
 
 /**
- * Installs the Debian packages of what is missing, where apt-get may do so (root on a Debian machine); `say` gets a
+ * Installs the Debian packages of what is missing, where apt-get and pip may do so (root on a Debian machine); `say` gets a
  * line before each step. Elsewhere the tests concerned are not run.
  */
 export async function installMissing(say: (line: string) => void): Promise<Installation> {
-  const packages = missingRequirements().map((requirement) => requirement.debianPackage);
+  const missing = missingRequirements();
+  const packages = missing.map((requirement) => requirement.debianPackage);
+  const python = missing.flatMap(({ pythonPackage }) => pythonPackage ?? []);
   if (packages.length === 0) return { kind: "nothingToDo" };
   if (!isOnPath("apt-get") || Deno.uid() !== 0) {
     return { kind: "notPossible", packages, reason: "apt-get as root is needed to install them" };
   }
   for (
-    const args of [["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", ...packages]]
+    const [command, ...args] of [
+      ["apt-get", "update", "-qq"],
+      ["apt-get", "install", "-y", "-qq", "--no-install-recommends", ...packages],
+      // Debian keeps its Python to itself; the machine of a test run has no other use for it.
+      ...python.length > 0
+        ? [["python3", "-m", "pip", "install", "-q", "--break-system-packages", ...python]]
+        : [],
+    ]
   ) {
-    say(`apt-get ${args.join(" ")}`);
-    const { success, code } = await new Deno.Command("apt-get", {
+    say(`${command} ${args.join(" ")}`);
+    const { success, code } = await new Deno.Command(command, {
       args,
       env: { DEBIAN_FRONTEND: "noninteractive" },
       stdin: "null",
     }).output();
     if (!success) {
-      return { kind: "notPossible", packages, reason: `apt-get ${args[0]} ended with code ${code}` };
+      return { kind: "notPossible", packages, reason: `${command} ${args[0]} ended with code ${code}` };
     }
   }
   return { kind: "installed", packages };
