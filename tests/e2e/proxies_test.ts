@@ -24,8 +24,8 @@ const OFFERED = 256 * MIB;
 /** How a proxy is run: its config with the ports of a test, and its command. */
 interface Proxy {
   readonly config: string;
-  /** What stands in the config for the proxy's port, the gateway's and its admin port. */
-  readonly ports: readonly [string, string, string?];
+  /** What stands in the config for the proxy's port, and for the gateway's. */
+  readonly ports: readonly [string, string];
   readonly command: (path: string, folder: string) => { command: string; args: string[] };
 }
 
@@ -40,7 +40,7 @@ const PROXIES = {
   },
   haproxy: {
     config: "haproxy.cfg",
-    ports: ["bind :80", "127.0.0.1:8080", "port 8081"],
+    ports: ["bind :80", "127.0.0.1:8080"],
     command: (path: string) => ({ command: "haproxy", args: ["-db", "-f", path] }),
   },
 } as const satisfies Record<string, Proxy>;
@@ -62,11 +62,11 @@ class Proxied implements AsyncDisposable {
     const proxy: Proxy = PROXIES[name];
     const gateway = await GatewayProcess.start(config);
     const port = freePort();
-    const places = [port, gateway.port, gateway.adminPort];
+    const places = [port, gateway.port];
     let text = await Deno.readTextFile(DEPLOY + proxy.config);
     for (const [k, place] of proxy.ports.entries()) {
-      assert(text.includes(place!), `${proxy.config} has ${place}`);
-      text = text.replace(place!, place!.replace(/\d+(?=;?$)/, String(places[k])));
+      assert(text.includes(place), `${proxy.config} has ${place}`);
+      text = text.replace(place, place.replace(/\d+(?=;?$)/, String(places[k])));
     }
     text = text.replace("pid /run/nginx.pid", `pid ${gateway.folder}/nginx.pid`);
     const path = `${gateway.folder}/${proxy.config}`;

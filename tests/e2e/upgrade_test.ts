@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/ports.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 const PATH = "/v1/streams/s";
 const EXIT_DEADLINE_MS = 30_000;
@@ -111,6 +112,26 @@ Deno.test("Gateway with listen.reusePort serves the connections that it has unti
   assertEquals((await old.program.exit(EXIT_DEADLINE_MS)).code, 0);
   assertEquals(await linesOf(old), [`"1"`, `"2"`]);
   assertEquals((await linesOf(fresh)).length, 32);
+});
+
+Deno.test("Gateway with listen.reusePort has what it acked to its WebSockets, and they connect to the other one", async () => {
+  const port = freePort();
+  await using old = await GatewayProcess.start({ ...sharing(port), gateway: { drainMs: 1_000 } });
+  using client = await SocketClient.connect(port, PATH, { protocol: "weir.v1" });
+  await using fresh = await GatewayProcess.start(sharing(port));
+  const sent = Array.from({ length: 20 }, (_, k) => `"${k}"`);
+  for (const record of sent) await client.send(record);
+  old.program.signal("SIGTERM");
+  await client.until(() => client.closed !== null, "it is told to go", EXIT_DEADLINE_MS);
+  assertEquals(client.closed!.code, 1001);
+  assertEquals((await old.program.exit(EXIT_DEADLINE_MS)).code, 0);
+  // What it had not read when it was told to stop, it does not ack: the client sends that again.
+  const acked = Number(client.told.findLast(({ ack }) => ack !== undefined)?.ack ?? 0);
+  assertEquals((await linesOf(old)).slice(0, acked), sent.slice(0, acked));
+  using again = await SocketClient.connect(port, PATH, { protocol: "weir.v1" });
+  await again.send(`"20"`);
+  await again.until(() => again.told.some(({ ack }) => ack === 1), "the other one acks");
+  assertEquals(await linesOf(fresh), [`"20"`]);
 });
 
 Deno.test("Gateway with listen.reusePort ends although a connection stays idle", async () => {
