@@ -9,8 +9,11 @@ import { delay } from "@std/async/delay";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/ports.ts";
+import { Program } from "../support/process.ts";
+import { requires } from "../support/requirements.ts";
 import { SocketClient } from "../support/socket_client.ts";
 
+const ROOT = new URL("../../", import.meta.url).pathname;
 const PATH = "/v1/streams/s";
 const EXIT_DEADLINE_MS = 30_000;
 const CLIENTS = 60;
@@ -133,6 +136,22 @@ Deno.test("Gateway with listen.reusePort has what it acked to its WebSockets, an
   await again.until(() => again.told.some(({ ack }) => ack === 1), "the other one acks");
   assertEquals(await linesOf(fresh), [`"20"`]);
 });
+
+requires("ip", "sysctl", "networkNamespace").test(
+  "sysctl.conf keeps connections that wait to be accepted from being reset in a hand-over",
+  async () => {
+    const settings = (await Deno.readTextFile(`${ROOT}examples/deploy/sysctl.conf`)).split("\n")
+      .filter((line) => /^[a-z]/.test(line)).map((line) => `sysctl -qw '${line.replaceAll(" ", "")}'`);
+    const clients = `${Deno.execPath()} run -A ${ROOT}tests/e2e/one_shot_clients.ts`;
+    await using program = new Program("unshare", {
+      args: ["--net", "sh", "-ec", ["ip link set lo up", ...settings, `exec ${clients}`].join("\n")],
+    });
+    assertEquals((await program.exit(60_000)).code, 0, program.describe("it ended cleanly"));
+    const { stored, failures } = JSON.parse(program.stdout);
+    assert(stored > 100);
+    assertEquals(failures, []);
+  },
+);
 
 Deno.test("Gateway with listen.reusePort ends although a connection stays idle", async () => {
   const port = freePort();

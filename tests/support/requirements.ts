@@ -37,6 +37,10 @@ export const TRAITS = {
     isThere: () => isOnPath("node") && nodeKnows("WebSocket"),
   },
   mountTmpfs: { what: "Linux and the right to mount a tmpfs", isThere: mayMountTmpfs },
+  networkNamespace: {
+    what: "Linux 5.14 and the right to make a network namespace",
+    isThere: mayMakeNetworkNamespace,
+  },
 } as const satisfies Record<string, MachineTrait>;
 
 /** Name of a trait. */
@@ -52,6 +56,8 @@ export const REQUIREMENTS = {
   nginx: { command: "nginx", debianPackage: "nginx-light", use: "a proxy before the gateway" },
   haproxy: { command: "haproxy", debianPackage: "haproxy", use: "a proxy before the gateway" },
   systemdAnalyze: { command: "systemd-analyze", debianPackage: "systemd", use: "checking the unit" },
+  ip: { command: "ip", debianPackage: "iproute2", use: "networks of their own" },
+  sysctl: { command: "sysctl", debianPackage: "procps", use: "settings of those networks" },
   kubernetesValidate: {
     command: "kubernetes-validate",
     debianPackage: "python3-pip",
@@ -139,6 +145,16 @@ function mayMountTmpfs(): boolean {
   } finally {
     Deno.removeSync(folder);
   }
+}
+
+/** With `ip` to bring its loopback up, and the setting that tests are about. */
+function mayMakeNetworkNamespace(): boolean {
+  if (Deno.build.os !== "linux" || !["unshare", "ip", "sysctl"].every((command) => isOnPath(command))) {
+    return false;
+  }
+  const script = "ip link set lo up && sysctl -n net.ipv4.tcp_migrate_req";
+  return new Deno.Command("unshare", { args: ["--net", "sh", "-c", script], stdout: "null", stderr: "null" })
+    .outputSync().success;
 }
 
 /** How an attempt to install ended. */
