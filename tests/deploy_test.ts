@@ -11,6 +11,7 @@ import { builtInSinks } from "../adapters/mod.ts";
 import { type Config, loadConfig, parseConfig, planSegments } from "../src/config.ts";
 import { CLOSE_MS } from "../src/sink_unit.ts";
 import { answersOk } from "./support/gateway_process.ts";
+import { HttpConnection } from "./support/http_client.ts";
 import { freePort } from "./support/ports.ts";
 import { Program } from "./support/process.ts";
 import { requires } from "./support/requirements.ts";
@@ -100,11 +101,10 @@ Deno.test("examples/deploy/weir.sh runs examples/deploy/weir.yaml with its right
     });
     const ready = () => answersOk(`http://127.0.0.1:${adminPort}/readyz`);
     await program.waitUntil(ready, DEADLINE_MS, "it was ready");
-    const response = await fetch(`http://127.0.0.1:${port}/v1/streams/events`, {
-      method: "POST",
-      body: "{}",
-    });
-    assertEquals([response.status, (await response.json()).accepted], [200, 1]);
+    using connection = await HttpConnection.open(port);
+    const { status, body } = await connection.request({ path: "/v1/streams/events" }, "{}");
+    assertEquals([status, JSON.parse(body).accepted], [200, 1]);
+    connection[Symbol.dispose](); // an idle one would be waited for
     program.signal("SIGTERM");
     assertEquals((await program.exit(DEADLINE_MS)).code, 0, program.describe("it ended cleanly"));
     assertEquals(await Deno.readTextFile(`${folder}/state/archive/events.ndjson`), "{}\n");
