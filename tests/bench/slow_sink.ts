@@ -22,6 +22,8 @@ const config = z.strictObject({
 export interface SlowSinkReport {
   /** Records stored since the start. */
   readonly records: number;
+  /** Time in which it had something to take since the start, ms. */
+  readonly busyMs: number;
   /** Width of a slot in ms. */
   readonly slotMs: number;
   /** Records stored in each slot since the last resume. */
@@ -32,6 +34,7 @@ class Intake {
   readonly #intervalMs: number;
   #freeAtMs = 0;
   #records = 0;
+  #busyMs = 0;
   #resumedAtMs = performance.now();
   #slots: number[] = [];
   #stalled: PromiseWithResolvers<void> | null = null;
@@ -54,6 +57,7 @@ class Intake {
   report(): SlowSinkReport {
     return {
       records: this.#records,
+      busyMs: this.#busyMs,
       slotMs: SLOT_MS,
       sinceResume: Array.from(this.#slots, (count) => count ?? 0),
     };
@@ -61,6 +65,7 @@ class Intake {
 
   /** Resolves when `records` more are taken. A write that ends late does not delay the next one's end. */
   async take(records: number): Promise<void> {
+    const beginMs = performance.now();
     await this.#stalled?.promise;
     const nowMs = performance.now();
     // The timer's own lateness, a few ms, is not the sink's time; an idle sink saves nothing up.
@@ -69,6 +74,7 @@ class Intake {
     await new Promise((resolve) => setTimeout(resolve, this.#freeAtMs - nowMs));
     await this.#stalled?.promise;
     this.#records += records;
+    this.#busyMs += performance.now() - beginMs;
     const slot = Math.floor((performance.now() - this.#resumedAtMs) / SLOT_MS);
     this.#slots[slot] = (this.#slots[slot] ?? 0) + records;
   }
