@@ -103,7 +103,13 @@ export class Lifecycle {
   async open(): Promise<void> {
     if (this.#opened) return;
     this.#opened = true;
-    await Deno.mkdir(this.#around.dataDir, { recursive: true });
+    const { dataDir } = this.#around;
+    try {
+      await Deno.mkdir(dataDir, { recursive: true });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot make the folder gateway.dataDir ${dataDir}: ${reason}`, { cause: error });
+    }
     // A sink whose open never ends is its users' matter: the others are served meanwhile.
     const opened = this.#units.open();
     const patience = new AbortController();

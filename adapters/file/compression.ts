@@ -77,13 +77,23 @@ export class Compression {
     const compressed = original + GZIP_ENDING;
     const partial = original + GZIP_PARTIAL_ENDING;
     if (!await exists(compressed)) {
-      const steps = [createReadStream(original), createGzip(), createWriteStream(partial)] as const;
-      await pipeline(...steps, { signal: this.#stop.signal });
-      using handle = await Deno.open(partial, { read: true, write: true });
-      await handle.sync();
-      await Deno.rename(partial, compressed);
+      try {
+        await this.#write(original, partial);
+        await Deno.rename(partial, compressed);
+      } catch (error) {
+        // On a full disk it would keep the room that the records need.
+        if (await exists(partial)) await Deno.remove(partial);
+        throw error;
+      }
       await syncFolder(dirname(original));
     }
     await Deno.remove(original);
+  }
+
+  async #write(original: string, partial: string): Promise<void> {
+    const steps = [createReadStream(original), createGzip(), createWriteStream(partial)] as const;
+    await pipeline(...steps, { signal: this.#stop.signal });
+    using handle = await Deno.open(partial, { read: true, write: true });
+    await handle.sync();
   }
 }
