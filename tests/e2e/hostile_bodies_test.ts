@@ -170,6 +170,19 @@ Deno.test("Gateway answers 413 to bombs of gzip, br and zstd that unfold to 1 GB
       held.dispose();
     }
   });
+  await t.step("200 bombs that unfold at once", async () => {
+    const bombs = Object.entries(PACKERS).map(([name, pack]) => [name, bomb(pack, 64 * MIB)] as const);
+    const verdicts = await Promise.all(Array.from({ length: 200 }, (_, k) => {
+      const [encoding, bytes] = bombs[k % bombs.length];
+      return siege.post(bytes, { ...LINES, "Content-Encoding": encoding });
+    }));
+    const [bursts, waits] = [413, 429].map((status) =>
+      verdicts.filter((verdict) => verdict === status).length
+    );
+    assertEquals(bursts + waits, 200, `${verdicts}`);
+    assert(bursts > 0, "none was unfolded");
+    siege.assertMemory();
+  });
   await t.step("decoders are free again", async () => {
     // The gateway learns of each client's end in its own time.
     const body = PACKERS.br(new TextEncoder().encode("1\n"));

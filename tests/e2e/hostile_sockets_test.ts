@@ -16,6 +16,8 @@ const MIB = 1_048_576;
 const READ_BYTES = 65_536;
 /** What a connection that is not read may hold. */
 const PAUSED_BYTES = 131_072;
+/** What an idle one may hold. */
+const IDLE_BYTES = 65_536;
 /** What a process may take beside, with its neighbour served. */
 const REST_BYTES = 64 * MIB;
 
@@ -79,6 +81,28 @@ Deno.test("Gateway holds 1,000 messages of 1 MiB that each lack their last byte 
   await honest.send(`"${"x".repeat(MIB - 2)}"`);
   await until(async () => (await siege.archived()).length === 11, "a message of 1 MiB is stored", VERDICT_MS);
   await siege.end(11);
+});
+
+Deno.test("Gateway holds 3,000 idle WebSockets at some KB each, and serves one among them", async () => {
+  const clients = 3_000;
+  await using siege = await Siege.start({
+    listen: { maxConnections: clients + 10 },
+    connections: clients,
+  });
+  using held = new DisposableStack();
+  const before = siege.gateway.program.usage().rssBytes;
+  for (let k = 0; k < clients; k += 50) {
+    const opened = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => connect(siege, i % 2 === 0 ? undefined : "weir.v1")),
+    );
+    for (const client of opened) held.use(client);
+  }
+  const perConnection = (siege.gateway.program.usage().rssBytes - before) / clients;
+  assert(perConnection < IDLE_BYTES, `${Math.round(perConnection)} bytes each`);
+  using one = await connect(siege, "weir.v1");
+  await one.send('{"among":"many"}');
+  await one.until(() => one.told.some((told) => told.ack === 1), "an ack", VERDICT_MS);
+  await siege.end(1);
 });
 
 /** A frame whose length says 8 bytes of `length`. */
