@@ -34,7 +34,8 @@ export async function main(args: readonly string[]): Promise<number> {
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
     console.log(
       `soak: ${result.requests} requests, ${result.sockets} sockets and ${result.connections} connections ` +
-        `in ${seconds} s; ${result.accepted} records accepted; the books agree`,
+        `in ${seconds} s; ${result.accepted} records accepted, ${result.refusedForRoom} requests refused for want ` +
+        "of room; the books agree",
     );
     return 0;
   } catch (error) {

@@ -100,7 +100,7 @@ export async function soakRequest(soaked: SoakedGateway, mutator: Mutator): Prom
   if (status >= 400 && status < 500) {
     assertEquals(accepted, 0, `a small body refused with ${status} is not taken`);
   }
-  soaked.told(stream, accepted);
+  soaked.answered(stream, status, accepted);
 }
 
 function damagedHeaders(sound: Readonly<Record<string, string>>, mutator: Mutator): Record<string, string> {

@@ -5,8 +5,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { z } from "zod";
-import { allAcked, createGateway, defineSink } from "../../mod.ts";
+import { allAcked, allRetryable, createGateway, defineSink, NO_PRESSURE } from "../../mod.ts";
 import type { Gateway } from "../../src/gateway.ts";
 import { until } from "../ingress/open_door.ts";
 import { checkLedger, checkMemory } from "../sim/sim_invariants.ts";
@@ -20,10 +21,14 @@ export type StreamName = typeof STREAMS[number];
 /** Of these every record that was accepted was told. */
 const ALL_TOLD: readonly StreamName[] = ["memory", "delivered", "trusted"];
 const SETTLED_MS = 30_000;
+/** What the streams are guaranteed, and little more. */
+const PRESSED_SEGMENTS = 128;
 
 /** The gateway, and its book. */
 export class SoakedGateway implements AsyncDisposable {
   readonly gateway: Gateway;
+  /** Requests by the status of their answer. */
+  readonly answers: Map<number, number> = new Map();
   readonly #folder: string;
   readonly #told: Map<StreamName, number> = new Map();
   readonly #got: { records: number };
@@ -34,9 +39,10 @@ export class SoakedGateway implements AsyncDisposable {
     this.#got = got;
   }
 
-  /** Opens it, with a data port. */
-  static async start(): Promise<SoakedGateway> {
+  /** Opens it, with a data port. Under pressure there is little memory, and the sink takes its time and asks to try again. */
+  static async start(isPressed: boolean): Promise<SoakedGateway> {
     const got = { records: 0 };
+    let writes = 0;
     const counting = defineSink({
       type: "counting",
       config: z.strictObject({}),
@@ -48,7 +54,9 @@ export class SoakedGateway implements AsyncDisposable {
         writesInFlight: 1,
       }),
       open: () => ({
-        write(batch) {
+        async write(batch) {
+          if (isPressed && ++writes % 3 === 0) await delay(2);
+          if (isPressed && writes % 7 === 0) return allRetryable(batch, "on purpose", NO_PRESSURE);
           got.records += batch.count;
           return allAcked(batch);
         },
@@ -63,19 +71,26 @@ export class SoakedGateway implements AsyncDisposable {
       validate: name === "trusted" ? "none" : "json",
       key: "/key",
       headers: ["x-kept"],
-      maxRecordBytes: 65_536,
+      maxRecordBytes: isPressed ? 8_192 : 65_536,
       maxBodyBytes: 131_072,
+      maxWaitMs: 50,
     });
     const gateway = await createGateway({
       gateway: { dataDir: folder },
       listen: { port: 0 },
       admin: { port: 0 },
-      buffers: { segmentBytes: 4_096, segments: 2_048 },
+      buffers: { segmentBytes: 4_096, segments: isPressed ? PRESSED_SEGMENTS : 2_048 },
       streams: Object.fromEntries(STREAMS.map((name) => [name, stream(name)])),
-      sinks: { out: { type: "counting" } },
+      sinks: { out: { type: "counting", retry: { initialMs: 1, maxMs: 5 } } },
     }, { sinks: [counting] }) as Gateway;
     await gateway.start();
     return new SoakedGateway(gateway, folder, got);
+  }
+
+  /** A client of `stream` was answered `status`, and told that `records` more were accepted. */
+  answered(stream: StreamName, status: number, records: number): void {
+    this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
+    this.told(stream, records);
   }
 
   /** A client of `stream` was told that `records` more were accepted. */
