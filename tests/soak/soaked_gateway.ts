@@ -7,7 +7,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { z } from "zod";
-import { allAcked, allRetryable, createGateway, defineSink, NO_PRESSURE } from "../../mod.ts";
+import {
+  allAcked,
+  allRetryable,
+  type Batch,
+  createGateway,
+  defineSink,
+  NO_PRESSURE,
+  type WriteResult,
+} from "../../mod.ts";
 import type { Gateway } from "../../src/gateway.ts";
 import { until } from "../ingress/open_door.ts";
 import { checkLedger, checkMemory } from "../sim/sim_invariants.ts";
@@ -42,7 +50,16 @@ export class SoakedGateway implements AsyncDisposable {
   /** Opens it, with a data port. Under pressure there is little memory, and the sink takes its time and asks to try again. */
   static async start(isPressed: boolean): Promise<SoakedGateway> {
     const got = { records: 0 };
+    const take = (batch: Batch): WriteResult => {
+      got.records += batch.count;
+      return allAcked(batch);
+    };
     let writes = 0;
+    const takeWithPressure = async (batch: Batch): Promise<WriteResult> => {
+      writes++;
+      if (writes % 3 === 0) await delay(2);
+      return writes % 7 === 0 ? allRetryable(batch, "on purpose", NO_PRESSURE) : take(batch);
+    };
     const counting = defineSink({
       type: "counting",
       config: z.strictObject({}),
@@ -54,12 +71,7 @@ export class SoakedGateway implements AsyncDisposable {
         writesInFlight: 1,
       }),
       open: () => ({
-        async write(batch) {
-          if (isPressed && ++writes % 3 === 0) await delay(2);
-          if (isPressed && writes % 7 === 0) return allRetryable(batch, "on purpose", NO_PRESSURE);
-          got.records += batch.count;
-          return allAcked(batch);
-        },
+        write: isPressed ? takeWithPressure : take,
         check() {},
         close() {},
       }),
