@@ -6,6 +6,7 @@
  */
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import type { Transform } from "node:stream";
+import { reportFaults } from "./decoder_faults.ts";
 
 /**
  * Memory that one decoder may hold: its window and its output. gzip and deflate have 32 KiB windows; brotli up to 16 MiB
@@ -68,6 +69,7 @@ export class BodyDecoder {
     this.#budget = budget;
     this.#charged = charged;
     this.#stream = create(encoding);
+    reportFaults(this.#stream);
     this.#isBrotli = encoding === "br";
     this.#stream.on("data", (bytes: Uint8Array) => {
       if (!this.#isCutOff) on.chunk(bytes);
