@@ -74,6 +74,22 @@ Deno.test("CreditWindow.refill() doubles what is used up within 100 ms, to a bou
   window.close();
 });
 
+Deno.test("CreditWindows tells the next client nothing when half of what is free is told, until another leaves", async () => {
+  await using stage = await SocketGateway.start({ buffers: { segments: 128 }, stream: { maxSegments: 64 } });
+  const { windows, admission } = windowsOf(stage);
+  const open: CreditWindow[] = [];
+  while (open.length < 1_000) {
+    const window = new CreditWindow(windows);
+    open.push(window);
+    if (window.refill(0) === null) break;
+  }
+  assert(open.length < 1_000, "credit has an end");
+  assert(admission.creditBytes <= halfOfFree(admission));
+  open.shift()!.close();
+  assertEquals(open.at(-1)!.refill(0), FIRST);
+  for (const window of open) window.close();
+});
+
 Deno.test("CreditWindows tells no more than half of what is free, whatever clients do, and gets all back", async () => {
   await using stage = await SocketGateway.start({ buffers: { segments: 128 }, stream: { maxSegments: 64 } });
   const { windows, admission } = windowsOf(stage);

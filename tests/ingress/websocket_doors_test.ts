@@ -39,7 +39,9 @@ Deno.test("WebSocketIngress answers 503 while the gateway drains", async () => {
   const answer = new Uint8Array(4096);
   const read = await connection.read(answer) ?? 0;
   connection.close();
-  assert(new TextDecoder().decode(answer.subarray(0, read)).startsWith("HTTP/1.1 503 "));
+  const text = new TextDecoder().decode(answer.subarray(0, read));
+  assert(text.startsWith("HTTP/1.1 503 "), text);
+  assert(/retry-after: [1-9]/i.test(text) && text.includes("application/problem+json"), text);
   stage.sink.release();
   await stopped;
 });

@@ -19,6 +19,9 @@ const closeFrame = (code: number, reason: Uint8Array | string = ""): Frame => {
   return [payload, { opcode: Opcode.CLOSE }];
 };
 
+/** A frame that says that it is `length` bytes, 8 bytes of it. */
+const longFrame = (...length: number[]): Uint8Array => Uint8Array.of(0x82, 0xff, ...length, 1, 2, 3, 4);
+
 /** Frames after a good message, and the code that the gateway closes with. */
 const FATAL: readonly (readonly [name: string, code: number, ...frames: Frame[]])[] = [
   ["a frame without a mask (5.1)", PROTOCOL, ["x", { masked: false }]],
@@ -113,6 +116,15 @@ Deno.test("WebSocketIngress ends a connection that breaks the protocol with the 
         assertEquals(partition.acceptedRecords - before, name.includes("after a whole message") ? 2 : 1);
       });
     }
+  }
+});
+
+Deno.test("WebSocketIngress closes with 1009 for a length that no message can have", async () => {
+  await using stage = await SocketGateway.start();
+  for (const length of [[128, 0, 0, 0, 0, 0, 0, 0], [0, 64, 0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0]]) {
+    const client = await stage.connect();
+    await client.write(longFrame(...length));
+    assertEquals(await client.closeCode(), TOO_BIG, String(length));
   }
 });
 

@@ -1,6 +1,6 @@
 /** `weir.v1`: a client is told how much it may send, and what became of it. @module */
 import { assert, assertEquals } from "@std/assert";
-import { Opcode, type SocketClient } from "../support/socket_client.ts";
+import { frameOf, Opcode, type SocketClient } from "../support/socket_client.ts";
 import { SocketGateway } from "./socket_gateway.ts";
 
 const V1 = { protocol: "weir.v1" };
@@ -176,4 +176,17 @@ Deno.test("WebSocketSession does not read a client that does not read what it is
   assert(door.rejectedRecords - rejected < 50_000, "it is read on");
   connection.close();
   await sending;
+});
+
+Deno.test("WebSocketSession keeps the order when a small message within credit comes behind one that waits for the quota", async () => {
+  await using stage = await SocketGateway.start({
+    stream: { limit: { bytesPerSecond: 10_000, burstBytes: 4_000 } },
+  });
+  const client = await open(stage);
+  const messages = ["a".repeat(3_000), "b".repeat(3_000), "c"];
+  // In one read: what comes behind the pause is parsed already.
+  const frames = messages.map((message) => frameOf(message));
+  await client.write(Uint8Array.from(frames.flatMap((frame) => [...frame])));
+  await client.until(() => lastAck(client) === 3, "all are acked");
+  assertEquals(stage.sink.stored, messages);
 });

@@ -20,6 +20,11 @@ const POOLS = ["tests/buffer/local_buffer_pool_test.ts"];
 const PRESSURE = ["tests/scenarios/pressure_test.ts"];
 const SHARING = ["tests/scenarios/sharing_test.ts"];
 const LIMITS = ["tests/scenarios/limits_test.ts"];
+const SOCKETS = ["tests/ingress/websocket_plain_test.ts"];
+const SESSIONS = ["tests/ingress/websocket_session_test.ts"];
+const WINDOWS = ["tests/ingress/credit_windows_test.ts"];
+const PARTIALS = ["tests/ingress/websocket_parts_test.ts"];
+const UNFINISHED = ["tests/ingress/websocket_budget_test.ts"];
 
 /** All of them. */
 export const MUTANTS: readonly Mutant[] = [
@@ -184,5 +189,117 @@ export const MUTANTS: readonly Mutant[] = [
     from: "(lost.get(lane.sink) ?? 0) + lane.input.unsettledRecords",
     to: "lane.input.unsettledRecords",
     tests: SIM,
+  },
+  {
+    name: "socket: a paused socket is read on",
+    file: "src/ingress/websocket_connection.ts",
+    from: "      this.#socket.pause();",
+    to: "",
+    tests: SOCKETS,
+  },
+  {
+    name: "socket: a paused socket is never read again",
+    file: "src/ingress/websocket_connection.ts",
+    from: "      this.#socket.resume();",
+    to: "",
+    tests: SOCKETS,
+  },
+  {
+    name: "socket: what came behind the pause is forgotten",
+    file: "src/ingress/websocket_connection.ts",
+    from: "    this.#held.push(message);",
+    to: "",
+    tests: SOCKETS,
+  },
+  {
+    name: "socket: a message overtakes those that are held",
+    file: "src/ingress/websocket_connection.ts",
+    from: "if (this.#held.count === 0 && (",
+    to: "if ((",
+    tests: SESSIONS,
+  },
+  {
+    name: "socket: the quota is not asked",
+    file: "src/ingress/websocket_connection.ts",
+    from: "if (admission.quota !== null && !this.#quotaAllows(message.length)) {",
+    to: "if (false) {",
+    tests: SOCKETS,
+  },
+  {
+    name: "session: acks do not wait for delivery",
+    file: "src/ingress/websocket_session.ts",
+    from: 'options.door.policy.ack === "delivered"',
+    to: "false",
+    tests: SESSIONS,
+  },
+  {
+    name: "session: acks pass a run that is not settled",
+    file: "src/ingress/websocket_session.ts",
+    from: "return this.#runs.length > 0 ? this.#runs[0].first - 1 : this.#done;",
+    to: "return this.#done;",
+    tests: SESSIONS,
+  },
+  {
+    name: "session: a reject is not told",
+    file: "src/ingress/websocket_session.ts",
+    from: "if (reason !== null) this.#send(",
+    to: "if (false) this.#send(",
+    tests: SESSIONS,
+  },
+  {
+    name: "session: the last ack is not told before the close",
+    file: "src/ingress/websocket_session.ts",
+    from: "    if (this.#open !== null) this.#seal();\n    this.#tell();",
+    to: "",
+    tests: SESSIONS,
+  },
+  {
+    name: "credit: it is told without room",
+    file: "src/ingress/credit_window.ts",
+    from: "if (!this.#mayFillTo(target)) return null;",
+    to: "",
+    tests: WINDOWS,
+  },
+  {
+    name: "credit: an overrun uses what was kept for others",
+    file: "src/ingress/credit_window.ts",
+    from: "Math.min(bytes, Math.max(0, this.bytes)),",
+    to: "bytes,",
+    tests: WINDOWS,
+  },
+  {
+    name: "credit: a client that is gone keeps its room",
+    file: "src/ingress/credit_window.ts",
+    from: "this.#windows.used(Math.max(0, this.bytes), Math.max(0, this.records));",
+    to: "",
+    tests: WINDOWS,
+  },
+  {
+    name: "partial: the oldest waits too, so nobody can finish",
+    file: "src/ingress/partial_budget.ts",
+    from: "if (this.#used > this.limit && !this.#isOldest(holder)) this.#wait(holder);",
+    to: "if (this.#used > this.limit) this.#wait(holder);",
+    tests: PARTIALS,
+  },
+  {
+    name: "partial: silent clients are never given up",
+    file: "src/ingress/partial_budget.ts",
+    from: "holder.giveUp();",
+    to: "continue;",
+    tests: UNFINISHED,
+  },
+  {
+    name: "partial: unfinished messages are not counted",
+    file: "src/ingress/websocket_connection.ts",
+    from: "held + this.#parsing.unfinishedBytes",
+    to: "held",
+    tests: UNFINISHED,
+  },
+  {
+    name: "held: messages trade places when the bytes are moved",
+    file: "src/ingress/held_messages.ts",
+    from: "grown.set(bytes.subarray(this.#from, this.#to));",
+    to: "grown.set(bytes.subarray(0, this.#to - this.#from));",
+    tests: PARTIALS,
   },
 ];
