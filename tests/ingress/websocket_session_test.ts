@@ -137,7 +137,7 @@ Deno.test("WebSocketSession tells many clients together no more than half of wha
   assert(told > 0 && admission.creditBytes >= told);
   // Those who came when all was told are told more when others leave.
   const waiting = clients.find((client) => sumOf(client, "credit") === 0);
-  assert(waiting !== undefined, "200 clients are more than there is credit for");
+  if (waiting === undefined) throw new Error("200 clients are told credit, more than there is");
   for (const client of clients) if (client !== waiting) client[Symbol.dispose]();
   await waiting.until(() => sumOf(waiting, "credit") > 0, "the last one is told credit");
 });
