@@ -16,8 +16,8 @@ import {
 import { reasonOf } from "../src/sink/serial.ts";
 import { Verdict } from "../src/sink/verdict.ts";
 import { type BodyFormat, compressBody, CONTENT_TYPES, encodeBody } from "./http/body.ts";
-import { classify, describeAnswer } from "./http/classify.ts";
-import { type Endpoint, exchange, keepAliveAgent } from "./http/exchange.ts";
+import { classify, describeAnswer, MAX_REASON_BYTES } from "./http/classify.ts";
+import { type Endpoint, exchange, hostAndPort, keepAliveAgent } from "./http/exchange.ts";
 
 /** Options of `http`. */
 export interface HttpOptions {
@@ -65,7 +65,13 @@ class HttpSink implements SinkAdapter {
     const url = new URL(options.url);
     this.#options = options;
     this.#clock = clock;
-    this.#endpoint = { url, method: options.method, headers: headersOf(options), agent: keepAliveAgent(url) };
+    this.#endpoint = {
+      url,
+      method: options.method,
+      headers: headersOf(options),
+      agent: keepAliveAgent(url),
+      maxAnswerBytes: MAX_REASON_BYTES,
+    };
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
@@ -100,11 +106,6 @@ function headersOf({ format, compress, headers }: HttpOptions): Record<string, s
   if (compress === "gzip") all["content-encoding"] = "gzip";
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
   return all;
-}
-
-/** `URL.host` leaves the usual port of its scheme out. */
-function hostAndPort({ hostname, port, protocol }: URL): string {
-  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
 /** Sends batches by HTTP. */

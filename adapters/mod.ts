@@ -5,9 +5,16 @@
  */
 import type { SinkDefinition } from "../src/sink/adapter.ts";
 import { fileSink } from "./file.ts";
+import { elasticsearchSink } from "./elasticsearch.ts";
 import { httpSink } from "./http.ts";
 import { memorySink } from "./memory.ts";
 import { stdoutSink } from "./stdout.ts";
 
 /** Kinds that `type` in a sink's config may name. */
-export const builtInSinks: readonly SinkDefinition[] = [fileSink, stdoutSink, httpSink, memorySink];
+export const builtInSinks: readonly SinkDefinition[] = [
+  fileSink,
+  stdoutSink,
+  httpSink,
+  elasticsearchSink,
+  memorySink,
+];

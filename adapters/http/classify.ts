@@ -7,7 +7,9 @@ import { NO_PRESSURE, type Pressure, SATURATED, type WriteResult } from "../../s
 import type { Verdict } from "../../src/sink/verdict.ts";
 import type { Answer } from "./exchange.ts";
 
-/** Characters of an answer's body in a reason. */
+/** Start of an answer's body that reasons are made of. */
+export const MAX_REASON_BYTES = 800;
+/** Characters of it in a reason. */
 const MAX_REASON_CHARS = 200;
 /** Longest wait that is taken from a server: a wrong clock or a typo there would else stop the sink for years. */
 const MAX_DELAY_MS = 3_600_000;
@@ -28,16 +30,24 @@ export function classify(answer: Answer, verdict: Verdict, wallMs: number): Writ
 }
 
 /** Status and start of the body, as `HTTP 400 Bad Request: no such field`. */
-export function describeAnswer({ status, statusText, text }: Answer): string {
+export function describeAnswer({ status, statusText, body }: Answer): string {
   const head = `HTTP ${status} ${statusText}`.trimEnd();
+  const text = printable(body.subarray(0, MAX_REASON_BYTES));
   if (text === "") return head;
   return `${head}: ${text.length > MAX_REASON_CHARS ? `${text.slice(0, MAX_REASON_CHARS - 1)}…` : text}`;
 }
 
-/** `Retry-After` (RFC 9110, 10.2.3: seconds or a date) as pressure; without one, or with one that is past, only that there is load. */
-function askedPressure(retryAfter: string | null, wallMs: number): Pressure {
+/**
+ * `Retry-After` (RFC 9110, 10.2.3: seconds or a date) as pressure; without one, or with one that is past, only that
+ * there is load. `wallMs` is now.
+ */
+export function askedPressure(retryAfter: string | null, wallMs: number): Pressure {
   if (retryAfter === null) return SATURATED;
   const text = retryAfter.trim();
   const delayMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wallMs;
   return delayMs > 0 ? { kind: "throttle", delayMs: Math.min(delayMs, MAX_DELAY_MS) } : SATURATED;
+}
+
+function printable(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes).replace(/[\p{Cc}\s]+/gu, " ").trim();
 }

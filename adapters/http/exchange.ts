@@ -4,15 +4,14 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { IncomingMessage } from "node:http";
 import { byteLength } from "./body.ts";
 
 /** Read off and thrown away, so that the connection can be used again; an answer that is longer costs the connection. */
-const MAX_ANSWER_BYTES = 64 * 1024;
-/** Start of an answer that is kept for reasons. */
-const MAX_TEXT_BYTES = 800;
+const MAX_DROPPED_BYTES = 64 * 1024;
 
 /** Where requests go and how. */
 export interface Endpoint {
@@ -24,6 +23,8 @@ export interface Endpoint {
   readonly headers: Readonly<Record<string, string>>;
   /** Holds the idle connections. */
   readonly agent: http.Agent;
+  /** Bytes of an answer's body that are kept. */
+  readonly maxAnswerBytes: number;
 }
 
 /** What the server said. */
@@ -34,14 +35,21 @@ export interface Answer {
   readonly statusText: string;
   /** Value of `Retry-After`, or null. */
   readonly retryAfter: string | null;
-  /** Start of the body, in printable characters. */
-  readonly text: string;
+  /** Start of the body. */
+  readonly body: Uint8Array;
+  /** Whether `body` is all of it. */
+  readonly isWhole: boolean;
 }
 
-/** An agent that keeps idle connections to `url`. */
-export function keepAliveAgent(url: URL): http.Agent {
+/** `host:port` of `url`; `URL.host` leaves the usual port of its scheme out. */
+export function hostAndPort({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+}
+
+/** An agent that keeps idle connections to `url`; `ca` (PEM) are the only authorities to trust, where given. */
+export function keepAliveAgent(url: URL, ca?: string): http.Agent {
   return url.protocol === "https:"
-    ? new https.Agent({ keepAlive: true })
+    ? new https.Agent({ keepAlive: true, ca })
     : new http.Agent({ keepAlive: true });
 }
 
@@ -88,8 +96,7 @@ function attempt(
   signal.addEventListener("abort", onAbort, { once: true });
   request.on("error", (error: unknown) => failure ??= error);
   request.on("response", (response) => {
-    answer = answerOf(response, "");
-    readStart(response, (text) => answer = answerOf(response, text));
+    answer = new IncomingAnswer(response, endpoint.maxAnswerBytes);
   });
   // Comes last, whatever went before; only then does nothing read the body any more.
   request.on("close", () => {
@@ -109,32 +116,44 @@ function attempt(
   return promise;
 }
 
-function answerOf(response: IncomingMessage, text: string): Answer {
-  return {
-    status: response.statusCode ?? 0,
-    statusText: response.statusMessage ?? "",
-    retryAfter: response.headers["retry-after"] ?? null,
-    text,
-  };
-}
+/** An answer whose body is being read off. */
+class IncomingAnswer implements Answer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly retryAfter: string | null;
+  readonly #maxBytes: number;
+  readonly #chunks: Uint8Array[] = [];
+  #keptBytes = 0;
+  #isWhole = false;
 
-/** Reads the body off, and tells its start when it is over. */
-function readStart(response: IncomingMessage, tell: (text: string) => void): void {
-  const start = new Uint8Array(MAX_TEXT_BYTES);
-  let kept = 0;
-  let bytes = 0;
-  response.on("data", (chunk: Uint8Array) => {
-    bytes += chunk.length;
-    const more = chunk.subarray(0, MAX_TEXT_BYTES - kept);
-    start.set(more, kept);
-    kept += more.length;
-    tell(printable(start.subarray(0, kept)));
-    if (bytes > MAX_ANSWER_BYTES) response.destroy();
-  });
-  // The status stands in the head: a body that breaks off changes nothing of it.
-  response.on("error", () => {});
-}
+  constructor(response: IncomingMessage, maxBytes: number) {
+    this.status = response.statusCode ?? 0;
+    this.statusText = response.statusMessage ?? "";
+    this.retryAfter = response.headers["retry-after"] ?? null;
+    this.#maxBytes = maxBytes;
+    let droppedBytes = 0;
+    response.on("data", (chunk: Uint8Array) => {
+      const kept = this.#keep(chunk);
+      droppedBytes += chunk.length - kept;
+      if (droppedBytes > MAX_DROPPED_BYTES) response.destroy();
+    });
+    response.on("end", () => this.#isWhole = droppedBytes === 0);
+    // The status stands in the head: a body that breaks off changes nothing of it.
+    response.on("error", () => {});
+  }
 
-function printable(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes).replace(/[\p{Cc}\s]+/gu, " ").trim();
+  get body(): Uint8Array {
+    return Buffer.concat(this.#chunks, this.#keptBytes);
+  }
+
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  #keep(chunk: Uint8Array): number {
+    const kept = Math.min(chunk.length, this.#maxBytes - this.#keptBytes);
+    if (kept > 0) this.#chunks.push(chunk.subarray(0, kept));
+    this.#keptBytes += kept;
+    return kept;
+  }
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { assert } from "../core/assert.ts";
 
 /** Largest buffer that is kept for the next batch: the favourite batch is 1 MiB; one huge record must not stay charged for ever. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
@@ -40,6 +41,12 @@ export class GatherBuffer {
   /** Counts `length` bytes, written at {@linkcode length} of what {@linkcode reserve} returned, as gathered. */
   advance(length: number): void {
     this.#length += length;
+  }
+
+  /** Forgets what was gathered behind the first `length` bytes. */
+  truncate(length: number): void {
+    assert(length <= this.#length, "a buffer is only cut");
+    this.#length = length;
   }
 
   /** Copies `bytes` behind what was gathered. */

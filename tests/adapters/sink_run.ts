@@ -49,6 +49,7 @@ export class SinkRun {
   readonly #place: ConformancePlace;
   readonly #context: SinkContext;
   #adapter: Promise<SinkAdapter> | null = null;
+  #batches = 0;
 
   /** Opens nothing yet. */
   constructor(definition: SinkDefinition, place: ConformancePlace, context: SinkContext) {
@@ -80,7 +81,7 @@ export class SinkRun {
     records: readonly (HeapRecord | string)[],
     options: HeapBatchOptions = {},
   ): Promise<WriteResult> {
-    const batch = new HeapBatch(records, options);
+    const batch = this.#batchOf(records, options);
     const result = await (await this.open()).write(batch, new AbortController().signal);
     assertShape(result, batch);
     batch.overwrite();
@@ -94,7 +95,7 @@ export class SinkRun {
 
   /** A write with a signal; null where it was rejected, which means unknown. */
   async settled(records: readonly string[], signal: AbortSignal): Promise<WriteResult | null> {
-    const batch = new HeapBatch(records);
+    const batch = this.#batchOf(records);
     try {
       const result = await (await this.open()).write(batch, signal);
       assertShape(result, batch);
@@ -104,6 +105,11 @@ export class SinkRun {
     } finally {
       batch.overwrite();
     }
+  }
+
+  /** Ids are unique, and in the order of the writes. */
+  #batchOf(records: readonly (HeapRecord | string)[], options: HeapBatchOptions = {}): HeapBatch {
+    return new HeapBatch(records, { idPrefix: `${this.#batches++}-`, ...options });
   }
 
   /** An abort says nothing about the records: none of them is refused. */

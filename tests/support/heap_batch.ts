@@ -19,7 +19,7 @@ export interface HeapRecord {
   readonly headers?: readonly (readonly [string, string])[];
   /** Whether it is a CloudEvent in binary mode. */
   readonly cloudEvent?: boolean;
-  /** Its id; by default `record-` and its index. */
+  /** Its id; by default the batch's `idPrefix` and its index. */
   readonly id?: string;
 }
 
@@ -39,6 +39,8 @@ export interface HeapBatchOptions {
   readonly attempt?: number;
   /** Acceptance time of record 0; each one later by 1 ms. Default 1,700,000,000,000. */
   readonly acceptedAtMs?: number;
+  /** Begins the ids of records that have none of their own. Default `record-`. */
+  readonly idPrefix?: string;
 }
 
 interface Placed {
@@ -61,6 +63,7 @@ export class HeapBatch implements Batch {
   readonly attempt: number;
   readonly #layout: HeapLayout;
   readonly #acceptedAtMs: number;
+  readonly #idPrefix: string;
   readonly #memory: readonly Uint8Array<ArrayBuffer>[];
   readonly #placed: readonly Placed[];
 
@@ -75,6 +78,7 @@ export class HeapBatch implements Batch {
     this.bytes = values.reduce((sum, value) => sum + value.length, 0);
     this.#layout = options.layout ?? "adjacent";
     this.#acceptedAtMs = options.acceptedAtMs ?? 1_700_000_000_000;
+    this.#idPrefix = options.idPrefix ?? "record-";
     const { memory, parts } = layOut(values, this.#layout);
     this.#memory = memory;
     this.#placed = whole.map((record, i) => ({
@@ -162,7 +166,7 @@ export class HeapBatch implements Batch {
   }
 
   id(i: number): string {
-    return this.#placed[i].record.id ?? `record-${i}`;
+    return this.#placed[i].record.id ?? `${this.#idPrefix}${i}`;
   }
 
   acceptedAtMs(i: number): number {

@@ -36,6 +36,10 @@ export const TRAITS = {
     what: "Node 22, or 20.10 and up, which have a WebSocket of their own",
     isThere: () => isOnPath("node") && nodeKnows("WebSocket"),
   },
+  searchCluster: {
+    what: "javac and mvn on the PATH, or WEIR_TEST_OPENSEARCH",
+    isThere: () => Deno.env.has("WEIR_TEST_OPENSEARCH") || isOnPath("javac") && isOnPath("mvn"),
+  },
   mountTmpfs: { what: "Linux and the right to mount a tmpfs", isThere: mayMountTmpfs },
   networkNamespace: {
     what: "Linux 5.14 and the right to make a network namespace",
@@ -64,6 +68,8 @@ export const REQUIREMENTS = {
     pythonPackage: "kubernetes-validate==1.37.0",
     use: "checking the manifest",
   },
+  javac: { command: "javac", debianPackage: "openjdk-17-jdk-headless", use: "search clusters and brokers" },
+  mvn: { command: "mvn", debianPackage: "maven", use: "fetching their jars" },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 

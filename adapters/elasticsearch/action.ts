@@ -1,0 +1,115 @@
+/**
+ * Action lines, `{"create":{"_index":"…","_id":"…","routing":"…"}}`, from bytes to bytes. All that a record can choose
+ * in one is written as the inside of a JSON string, so that no record can end its line and begin another.
+ *
+ * @module
+ */
+import { PointerScanner, ScanStatus } from "../../src/core/json_pointer.ts";
+import type { Batch } from "../../src/sink/adapter.ts";
+import type { GatherBuffer } from "../../src/sink/gather_buffer.ts";
+import { IndexPattern } from "./index_name.ts";
+import { appendJsonText } from "./json_text.ts";
+import type { ElasticsearchOptions } from "./options.ts";
+
+/** Of an `_id` in UTF-8; one that is longer makes the cluster refuse the whole bulk. */
+const MAX_ID_BYTES = 512;
+
+const encoder = new TextEncoder();
+
+/** Writes the action lines of one sink. */
+export class ActionWriter {
+  readonly #head: Uint8Array;
+  readonly #index: IndexPattern | null;
+  readonly #indexScanner: PointerScanner | null;
+  readonly #allowed: readonly Uint8Array[];
+  readonly #idScanner: PointerScanner | null;
+  readonly #routingScanner: PointerScanner | null;
+  readonly #options: ElasticsearchOptions;
+  /** One byte more than an id may have, so that one that is too long shows. */
+  readonly #recordId: Uint8Array = new Uint8Array(MAX_ID_BYTES + 1);
+
+  /** For a sink with `options`. */
+  constructor(options: ElasticsearchOptions) {
+    const { index, id, routing, op } = options;
+    this.#options = options;
+    this.#head = encoder.encode(`{"${op}":{"_index":"`);
+    this.#index = typeof index === "string" ? new IndexPattern(index) : null;
+    this.#indexScanner = typeof index === "string" ? null : new PointerScanner(index.pointer);
+    this.#allowed = typeof index === "string" ? [] : index.allow.map((name) => encoder.encode(name));
+    this.#idScanner = id === undefined ? null : new PointerScanner(id);
+    this.#routingScanner = routing === undefined ? null : new PointerScanner(routing);
+  }
+
+  /**
+   * Appends the line of record `i`, whose document is the JSON object `document`, to `target`. Returns null, or why the
+   * record cannot be stored; `target` may then hold a part of the line.
+   */
+  append(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
+    const index = this.#indexOf(batch, i, document);
+    if (typeof index === "string") return index;
+    target.append(this.#head);
+    target.append(index);
+    target.append(ID_MEMBER);
+    const refusal = this.#appendId(batch, i, document, target) ?? this.#appendRouting(document, target);
+    target.append(END);
+    return refusal;
+  }
+
+  #indexOf(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
+    if (this.#index !== null) return this.#index.nameAt(batch.acceptedAtMs(i));
+    const { index } = this.#options;
+    const scanner = this.#indexScanner!;
+    const pointer = typeof index === "string" ? "" : index.pointer;
+    if (!find(scanner, document)) return `the document holds no index name at ${pointer}`;
+    const allowed = this.#allowed.find((name) => isKey(scanner, name));
+    return allowed ?? `the index name at ${pointer} is not in the sink's allow-list`;
+  }
+
+  #appendId(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
+    const scanner = this.#idScanner;
+    if (scanner === null) {
+      const id = batch.id(i);
+      const { read, written } = encoder.encodeInto(id, this.#recordId);
+      if (read < id.length || written > MAX_ID_BYTES) return TOO_LONG;
+      appendJsonText(this.#recordId, written, target);
+      return null;
+    }
+    const { id } = this.#options;
+    if (!find(scanner, document)) return `the document holds no _id at ${id}`;
+    if (scanner.tooLong || scanner.keyLength > MAX_ID_BYTES) return TOO_LONG;
+    if (scanner.keyLength === 0) return `the _id at ${id} is empty`;
+    appendJsonText(scanner.key, scanner.keyLength, target);
+    return null;
+  }
+
+  #appendRouting(document: Uint8Array, target: GatherBuffer): string | null {
+    const scanner = this.#routingScanner;
+    if (scanner === null) return null;
+    const { routing } = this.#options;
+    if (!find(scanner, document)) return `the document holds no routing value at ${routing}`;
+    if (scanner.tooLong || scanner.keyLength === 0) {
+      return `the routing value at ${routing} is empty or too long`;
+    }
+    target.append(ROUTING_MEMBER);
+    appendJsonText(scanner.key, scanner.keyLength, target);
+    return null;
+  }
+}
+
+const ID_MEMBER = encoder.encode(`","_id":"`);
+const ROUTING_MEMBER = encoder.encode(`","routing":"`);
+const END = encoder.encode(`"}}\n`);
+const TOO_LONG = `the _id has more than ${MAX_ID_BYTES} bytes, which the cluster does not take`;
+
+function find(scanner: PointerScanner, document: Uint8Array): boolean {
+  scanner.begin();
+  scanner.scan(document, 0, document.length);
+  scanner.finish();
+  return scanner.status === ScanStatus.FOUND;
+}
+
+function isKey({ key, keyLength }: PointerScanner, name: Uint8Array): boolean {
+  if (keyLength !== name.length) return false;
+  for (let at = 0; at < keyLength; at++) if (key[at] !== name[at]) return false;
+  return true;
+}
