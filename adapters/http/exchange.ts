@@ -92,14 +92,19 @@ function attempt(
   const request = send(url, { method, headers, agent });
   let answer: Answer | null = null;
   let failure: unknown = null;
-  const onAbort = () => void request.destroy(signal.reason);
+  // On a connection that was used before, Deno 2.9.6 tells the end of the connection and nothing of the request.
+  const giveUp = (reason?: Error) => {
+    if (request.socket?.destroyed) return settle();
+    request.socket?.once("close", settle);
+    request.destroy(reason);
+  };
+  const onAbort = () => giveUp(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   request.on("error", (error: unknown) => failure ??= error);
   request.on("response", (response) => {
-    answer = new IncomingAnswer(response, endpoint.maxAnswerBytes);
+    answer = new IncomingAnswer(response, endpoint.maxAnswerBytes, giveUp);
   });
-  // Comes last, whatever went before; only then does nothing read the body any more.
-  request.on("close", () => {
+  const settle = () => {
     signal.removeEventListener("abort", onAbort);
     if (answer !== null) resolve({ kind: "answer", answer });
     else {
@@ -108,7 +113,9 @@ function attempt(
         : failure ?? new Error("the connection was closed without an answer");
       resolve({ kind: "failed", error, wasIdle: request.reusedSocket });
     }
-  });
+  };
+  // Comes last, whatever went before; only then does nothing read the body any more.
+  request.on("close", settle);
   request.cork();
   for (const piece of body) request.write(piece);
   request.end();
@@ -126,7 +133,7 @@ class IncomingAnswer implements Answer {
   #keptBytes = 0;
   #isWhole = false;
 
-  constructor(response: IncomingMessage, maxBytes: number) {
+  constructor(response: IncomingMessage, maxBytes: number, giveUp: () => void) {
     this.status = response.statusCode ?? 0;
     this.statusText = response.statusMessage ?? "";
     this.retryAfter = response.headers["retry-after"] ?? null;
@@ -135,7 +142,7 @@ class IncomingAnswer implements Answer {
     response.on("data", (chunk: Uint8Array) => {
       const kept = this.#keep(chunk);
       droppedBytes += chunk.length - kept;
-      if (droppedBytes > MAX_DROPPED_BYTES) response.destroy();
+      if (droppedBytes > MAX_DROPPED_BYTES) giveUp();
     });
     response.on("end", () => this.#isWhole = droppedBytes === 0);
     // The status stands in the head: a body that breaks off changes nothing of it.

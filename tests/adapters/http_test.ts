@@ -203,11 +203,28 @@ Deno.test("http write() believes the head of an answer whose body breaks off or 
   };
   for (const respond of [breaksOff, tooLong]) {
     await withSink({}, async (sink, target) => {
-      target.respond = respond;
-      assertEquals(outcomesOf(await write(sink, ["1"])), [ACKED]);
+      // On a fresh connection, and on one that answered before.
+      for (const before of [0, 1]) {
+        target.respond = null;
+        for (let k = 0; k < before; k++) await write(sink);
+        target.respond = respond;
+        assertEquals(outcomesOf(await write(sink, ["1"])), [ACKED]);
+      }
     });
   }
 });
+
+Deno.test("http write() is given up also on a connection that answered before", () =>
+  withSink({}, async (sink, target) => {
+    assertEquals(outcomesOf(await write(sink)), [ACKED, ACKED]);
+    target.respond = () => {};
+    const abort = new AbortController();
+    const waiting = write(sink, ["3"], abort.signal);
+    await target.arrived(2);
+    abort.abort(new Error("too late"));
+    assertMatch(written(await waiting).reasons!.get(0)!, /too late/);
+    assertEquals(target.connections, 1);
+  }));
 
 Deno.test("http write() and check() say that the server cannot be reached", async () => {
   const sink = await open({ url: `http://127.0.0.1:${freePort()}/` });

@@ -1,0 +1,84 @@
+/** Numbered documents through a gateway into a cluster, and what came of them. @module */
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
+import { askCluster, type SearchIndex } from "./search_index.ts";
+
+const DOCUMENTS_PER_BODY = 250;
+const PAGE = 10_000;
+/** A cluster that boots again shares two cores with other tests. */
+const ARRIVAL_DEADLINE_MS = 120_000;
+
+/** Fields of the numbered documents. */
+export const NUMBERED = { dynamic: false, properties: { n: { type: "long" } } };
+
+/** Starts a gateway whose stream `docs` goes to `index`; `sink` are further options of the sink. */
+export async function startGateway(index: SearchIndex, sink: RawConfig = {}): Promise<GatewayProcess> {
+  return await GatewayProcess.start({
+    streams: { docs: { sinks: ["search"] } },
+    sinks: {
+      search: {
+        type: "elasticsearch",
+        nodes: [index.url],
+        index: index.name,
+        order: "none",
+        batch: { maxRecords: 250 },
+        retry: { initialMs: 20, maxMs: 500 },
+        ...sink,
+      },
+    },
+  });
+}
+
+/** Posts documents numbered `from` to `to - 1` by `senders` clients at once, each obeying 429. */
+export async function postNumbers(
+  gateway: GatewayProcess,
+  from: number,
+  to: number,
+  senders = 8,
+): Promise<void> {
+  let next = from;
+  await Promise.all(Array.from({ length: senders }, async () => {
+    while (next < to) {
+      const start = next;
+      next = Math.min(start + DOCUMENTS_PER_BODY, to);
+      const numbers = Array.from({ length: next - start }, (_, k) => start + k);
+      await post(gateway, numbers.map((n) => `{"n":${n},"text":"${"x".repeat(200)}"}\n`).join(""));
+    }
+  }));
+}
+
+async function post(gateway: GatewayProcess, body: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${gateway.url}/v1/streams/docs`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body,
+    });
+    const text = await response.text();
+    if (response.ok) return;
+    assertEquals(response.status, 429, text);
+    await delay(Number(response.headers.get("retry-after")) * 1000);
+  }
+}
+
+/** Resolves when `index` holds the numbers 0 to `count - 1`, each once, and nothing else; rejects after a while. */
+export async function assertNumbers(index: SearchIndex, count: number): Promise<void> {
+  const deadlineMs = performance.now() + ARRIVAL_DEADLINE_MS;
+  while (await index.count() < count) {
+    assert(performance.now() < deadlineMs, `${await index.count()} of ${count} documents arrived in time`);
+    await delay(100);
+  }
+  const numbers: number[] = [];
+  for (let after: number[] | undefined = [-1]; after !== undefined;) {
+    const { hits } = await askCluster(index.url, "POST", `/${index.name}/_search`, {
+      size: PAGE,
+      sort: [{ n: "asc" }],
+      search_after: after,
+    }) as { hits: { hits: { sort: number[] }[] } };
+    numbers.push(...hits.hits.map(({ sort }) => sort[0]));
+    after = hits.hits.at(-1)?.sort;
+  }
+  assertEquals(numbers.length, count, "nothing is missing, nothing is there twice");
+  assertEquals(numbers.findIndex((n, at) => n !== at), -1, "each number is there once");
+}
