@@ -34,6 +34,7 @@ export class BlockGate {
       this.#isTried = false;
       this.#pauseMs = Math.min(Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS), MAX_PAUSE_MS);
       this.#untilMs = nowMs + this.#pauseMs;
+      return this.#pauseMs;
     }
     return Math.max(this.#untilMs - nowMs, 1);
   }

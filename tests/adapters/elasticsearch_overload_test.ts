@@ -1,10 +1,14 @@
 /** A cluster that refuses for load, for real: a write queue of one, and a memory limit of 1 MB. @module */
-import { assert } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Outcome } from "../../src/sink/adapter.ts";
 import { OpenSearchNode } from "../services/opensearch.ts";
 import { requires } from "../support/requirements.ts";
+import { outcomesOf, written } from "../support/written.ts";
 import { assertNumbers, NUMBERED, postNumbers, startGateway } from "./elasticsearch_gateway.ts";
+import { OpenSink } from "./elasticsearch_sink.ts";
 import { askCluster, SearchIndex } from "./search_index.ts";
 
+const { ACKED, REJECTED } = Outcome;
 const DOCUMENTS = 10_000;
 
 /** How a node is made to refuse, and the number in its statistics that says it did. */
@@ -37,3 +41,18 @@ for (const { cause, settings, statistics } of REFUSALS) {
     },
   );
 }
+
+requires("javac", "mvn").test(
+  "elasticsearch write() halves what is too large for the cluster, and rejects what is too large alone",
+  async () => {
+    await using node = await OpenSearchNode.start({ settings: { "http.max_content_length": "64kb" } });
+    const index = await SearchIndex.create(node.url);
+    await using sink = await OpenSink.open({ nodes: [node.url], index: index.name });
+    const values = Array.from({ length: 1000 }, (_, n) => `{"n":${n},"text":"${"x".repeat(200)}"}`);
+    values[500] = `{"n":500,"text":"${"x".repeat(70_000)}"}`;
+    const result = written(await sink.write(values));
+    assertEquals(outcomesOf(result), values.map((_, n) => n === 500 ? REJECTED : ACKED));
+    assertMatch(result.reasons!.get(500)!, /^HTTP 413/);
+    assertEquals((await index.documents()).length, 999);
+  },
+);
