@@ -7,7 +7,8 @@
  * @module
  */
 import { tallyOf, type TestTally, uncaughtModules } from "./support/junit.ts";
-import { installMissing } from "./support/requirements.ts";
+import { OpenSearchNode } from "./services/opensearch.ts";
+import { installMissing, TRAITS } from "./support/requirements.ts";
 
 const TOP = new URL("../", import.meta.url).pathname;
 /** Longer than the whole suite takes on two slow cores; a test that hangs must not take CI's verdict with it. */
@@ -20,10 +21,15 @@ interface TestRun {
   readonly output: string;
 }
 
-async function runDenoTest(args: readonly string[], junitPath: string): Promise<TestRun> {
+async function runDenoTest(
+  args: readonly string[],
+  junitPath: string,
+  env: Readonly<Record<string, string>>,
+): Promise<TestRun> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--parallel", "--junit-path", junitPath, ...args],
     cwd: TOP,
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -57,6 +63,13 @@ async function readReport(junitPath: string): Promise<TestTally> {
   }
 }
 
+/** One node for all test files of a whole run, which else would start one each; null where they are to see to it. */
+async function startSearchNode(args: readonly string[]): Promise<OpenSearchNode | null> {
+  const isWanted = args.length === 0 && !Deno.env.has("WEIR_TEST_OPENSEARCH") &&
+    TRAITS.searchCluster.isThere();
+  return isWanted ? await OpenSearchNode.start() : null;
+}
+
 /** Runs the tests that `args` name, or all. Returns the exit code: 0 when at least one test ran and none failed. */
 export async function main(args: readonly string[]): Promise<number> {
   const installation = await installMissing((line) => console.log(`test tools: ${line}`));
@@ -66,7 +79,9 @@ export async function main(args: readonly string[]): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "weir_test_run_" });
   try {
     const junitPath = `${folder}/junit.xml`;
-    const { code, output } = await runDenoTest(args.length > 0 ? args : ["tests"], junitPath);
+    await using node = await startSearchNode(args);
+    const env: Record<string, string> = node === null ? {} : { WEIR_TEST_OPENSEARCH: node.url };
+    const { code, output } = await runDenoTest(args.length > 0 ? args : ["tests"], junitPath, env);
     const tally = await readReport(junitPath);
     const uncaught = uncaughtModules(output).map((module) => `${module}: threw outside its tests`);
     const failed = [...tally.failed, ...uncaught];

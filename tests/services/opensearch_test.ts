@@ -1,12 +1,23 @@
 /** The servers that tests start do start, and come back on their data. @module */
 import { assertEquals } from "@std/assert";
-import { sharedOpenSearch } from "./opensearch.ts";
+import { askCluster, SearchIndex } from "../adapters/search_index.ts";
+import { requires } from "../support/requirements.ts";
+import { OpenSearchNode, sharedOpenSearch } from "./opensearch.ts";
 
-Deno.test("a", async () => {
-  const url = await sharedOpenSearch();
-  assertEquals((await (await fetch(url)).json()).version.number, "2.19.6");
-});
-Deno.test("b", async () => {
-  const url = await sharedOpenSearch();
-  assertEquals((await (await fetch(url)).json()).version.number, "2.19.6");
+requires("javac", "mvn").test(
+  "OpenSearchNode.restart() brings a killed node back on its data and address",
+  async () => {
+    await using node = await OpenSearchNode.start();
+    const { version } = await askCluster(node.url, "GET", "/") as { version: { number: string } };
+    assertEquals(version.number, "2.19.6");
+    const index = await SearchIndex.create(node.url);
+    await askCluster(node.url, "PUT", `/${index.name}/_doc/1`, { n: 1 });
+    await node.kill();
+    await node.restart();
+    assertEquals((await index.documents()).map(({ _source }) => _source), [{ n: 1 }]);
+  },
+);
+
+requires("searchCluster").test("sharedOpenSearch() gives all tests of a file the same cluster", async () => {
+  assertEquals(await sharedOpenSearch(), await sharedOpenSearch());
 });
