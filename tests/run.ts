@@ -7,7 +7,8 @@
  * @module
  */
 import { tallyOf, type TestTally, uncaughtModules } from "./support/junit.ts";
-import { OpenSearchNode } from "./services/opensearch.ts";
+import { startOpenSearch } from "./services/opensearch.ts";
+import type { SearchNode } from "./services/search_node.ts";
 import { installMissing, TRAITS } from "./support/requirements.ts";
 
 const TOP = new URL("../", import.meta.url).pathname;
@@ -64,10 +65,10 @@ async function readReport(junitPath: string): Promise<TestTally> {
 }
 
 /** One node for all test files of a whole run, which else would start one each; null where they are to see to it. */
-async function startSearchNode(args: readonly string[]): Promise<OpenSearchNode | null> {
+async function startSearchNode(args: readonly string[]): Promise<SearchNode | null> {
   const isWanted = args.length === 0 && !Deno.env.has("WEIR_TEST_OPENSEARCH") &&
     TRAITS.searchCluster.isThere();
-  return isWanted ? await OpenSearchNode.start() : null;
+  return isWanted ? await startOpenSearch() : null;
 }
 
 /** Runs the tests that `args` name, or all. Returns the exit code: 0 when at least one test ran and none failed. */

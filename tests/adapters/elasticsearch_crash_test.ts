@@ -1,7 +1,7 @@
 /** A node that dies in the middle of writes, one that stands still, and one of two that dies for good. @module */
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { OpenSearchNode } from "../services/opensearch.ts";
+import { startOpenSearch } from "../services/opensearch.ts";
 import { freePort } from "../support/ports.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf } from "../support/written.ts";
@@ -22,7 +22,7 @@ async function underWay(index: SearchIndex, before: number): Promise<void> {
 requires("javac", "mvn").test(
   "elasticsearch sink loses nothing and stores nothing twice when the node is killed, or stands still over the timeout",
   async () => {
-    await using node = await OpenSearchNode.start();
+    await using node = await startOpenSearch();
     const index = await SearchIndex.create(node.url, NUMBERED);
     // Small batches and a limit, so that there are writes in flight until long after the node is hurt.
     await using gateway = await startGateway(index, {
@@ -64,7 +64,7 @@ requires("javac", "mvn").test(
       "transport.port": `${transport[at]}`,
       "node.roles": at === 0 ? "cluster_manager,data" : "data",
     });
-    const starting = [0, 1].map((at) => OpenSearchNode.start({ settings: settings(at), heapMiB: 256 }));
+    const starting = [0, 1].map((at) => startOpenSearch({ settings: settings(at), heapMiB: 256 }));
     await Promise.allSettled(starting);
     await using manager = await starting[0];
     await using other = await starting[1];

@@ -1,7 +1,7 @@
 /** A cluster that refuses for load, for real: a write queue of one, and a memory limit of 1 MB. @module */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Outcome } from "../../src/sink/adapter.ts";
-import { OpenSearchNode } from "../services/opensearch.ts";
+import { startOpenSearch } from "../services/opensearch.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
 import { assertNumbers, NUMBERED, postNumbers, startGateway } from "./elasticsearch_gateway.ts";
@@ -30,7 +30,7 @@ for (const { cause, settings, statistics } of REFUSALS) {
   requires("javac", "mvn").test(
     `elasticsearch sink loses nothing and stores nothing twice while the cluster refuses for ${cause}`,
     async () => {
-      await using node = await OpenSearchNode.start({ settings });
+      await using node = await startOpenSearch({ settings });
       const index = await SearchIndex.create(node.url, NUMBERED);
       await using gateway = await startGateway(index, { control: { kind: "static", initial: 8 } });
       await postNumbers(gateway, 0, DOCUMENTS);
@@ -45,7 +45,7 @@ for (const { cause, settings, statistics } of REFUSALS) {
 requires("javac", "mvn").test(
   "elasticsearch write() halves what is too large for the cluster, and rejects what is too large alone",
   async () => {
-    await using node = await OpenSearchNode.start({ settings: { "http.max_content_length": "64kb" } });
+    await using node = await startOpenSearch({ settings: { "http.max_content_length": "64kb" } });
     const index = await SearchIndex.create(node.url);
     await using sink = await OpenSink.open({ nodes: [node.url], index: index.name });
     const values = Array.from({ length: 1000 }, (_, n) => `{"n":${n},"text":"${"x".repeat(200)}"}`);

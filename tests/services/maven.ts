@@ -14,9 +14,10 @@ const FETCH_DEADLINE_MS = 180_000;
 export async function jarsOf(folder: string): Promise<string> {
   const pom = new URL(`./${folder}/pom.xml`, import.meta.url).pathname;
   const wanted = await digest(await Deno.readFile(pom));
-  const place = join(CACHE, `${folder}-${wanted}`);
+  const name = folder.replaceAll("/", "-");
+  const place = join(CACHE, `${name}-${wanted}`);
   await Deno.mkdir(CACHE, { recursive: true });
-  using lock = await Deno.open(join(CACHE, `${folder}.lock`), { write: true, create: true });
+  using lock = await Deno.open(join(CACHE, `${name}.lock`), { write: true, create: true });
   await lock.lock(true);
   if (await isThere(place)) return place;
   const fresh = `${place}.new`;

@@ -2,12 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { askCluster, SearchIndex } from "../adapters/search_index.ts";
 import { requires } from "../support/requirements.ts";
-import { OpenSearchNode, sharedOpenSearch } from "./opensearch.ts";
+import { sharedOpenSearch, startOpenSearch } from "./opensearch.ts";
 
 requires("javac", "mvn").test(
-  "OpenSearchNode.restart() brings a killed node back on its data and address",
+  "SearchNode.restart() brings a killed node back on its data and address",
   async () => {
-    await using node = await OpenSearchNode.start();
+    await using node = await startOpenSearch();
     const { version } = await askCluster(node.url, "GET", "/") as { version: { number: string } };
     assertEquals(version.number, "2.19.6");
     const index = await SearchIndex.create(node.url);
