@@ -105,6 +105,40 @@ Deno.test("Gateway holds 3,000 idle WebSockets at some KB each, and serves one a
   await siege.end(1);
 });
 
+Deno.test("Gateway lets go of 1,000 paused WebSockets that vanish together without reading what they had sent", async () => {
+  const clients = 1_000;
+  await using siege = await Siege.start({
+    listen: { maxConnections: clients + 10, pingMs: 500 },
+    events: { ack: "memory", maxSegments: 40 },
+    connections: clients,
+  });
+  const { gateway } = siege;
+  await gateway.admin("/api/v1/sinks/archive/pause", "POST");
+  const message = frameOf(`"${"x".repeat(1_000)}"`);
+  const messages = new Uint8Array(message.length * 300);
+  for (let k = 0; k < 300; k++) messages.set(message, k * message.length);
+  const isPaused = async () => await gateway.metric("weir_websocket_paused") > 0.95 * clients;
+  let before = 0;
+  {
+    using held = new DisposableStack();
+    for (let k = 0; k < clients; k += 50) {
+      for (const client of await Promise.all(Array.from({ length: 50 }, () => connect(siege)))) {
+        held.use(client);
+        write(client, messages);
+      }
+    }
+    await until(isPaused, "all but the first, whose messages had room, are not read", VERDICT_MS);
+    before = gateway.program.usage().peakRssBytes;
+  }
+  const isGone = async () => await gateway.metric("weir_websocket_open") === 0;
+  await until(isGone, "the gateway knows that they are gone", 2 * VERDICT_MS);
+  const grownBytes = gateway.program.usage().peakRssBytes - before;
+  assert(grownBytes < clients * READ_BYTES, `${grownBytes} bytes more than while they were there`);
+  await gateway.admin("/api/v1/sinks/archive/resume", "POST");
+  const { rows } = await gateway.admin("/api/v1/ledger") as { rows: { stream: string; accepted: number }[] };
+  await siege.end(rows.find((row) => row.stream === "events")!.accepted);
+});
+
 /** A frame whose length says 8 bytes of `length`. */
 function longFrame(...length: number[]): Uint8Array {
   return new Uint8Array([0x82, 0xff, ...length, 1, 2, 3, 4]);

@@ -89,10 +89,10 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   /** The body of an admin path, as JSON. Rejects when the answer is not 200. */
-  async admin(path: string): Promise<unknown> {
-    const response = await fetch(this.adminUrl + path);
+  async admin(path: string, method = "GET"): Promise<unknown> {
+    const response = await fetch(this.adminUrl + path, { method });
     const text = await response.text();
-    if (response.status !== 200) throw new Error(`GET ${path} answered ${response.status}: ${text}`);
+    if (response.status !== 200) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
     return JSON.parse(text);
   }
 

@@ -18,8 +18,10 @@ const SOCKETS = 1000;
 const OFFERED_BYTES = 1_000_000;
 const MESSAGE_BYTES = 1000;
 const KIB = 1024;
-/** Pairs of slices with the sockets and without. */
-const ROUNDS = 3;
+/** Slices with the sockets; each stands between two without, whose mean it is held against, as the machine's speed drifts. */
+const ROUNDS = 8;
+/** A socket that is not read shows only by a failed ping that its client is gone; so often, ms, that a round leaves none to the next. */
+const PING_MS = 500;
 /** Nothing has been taken for so long: what can come has come. */
 const CALM_MS = 500;
 const WARM_UP_SECONDS = 2;
@@ -53,6 +55,7 @@ export const pausedSockets: Row = {
     const controlPort = freePort();
     const { streams, sinks } = slowConfig({ ack: "memory" }, { recordsPerSecond: 1000, controlPort });
     await using gateway = await GatewayProcess.start({
+      listen: { pingMs: PING_MS },
       streams: { ...streams as object, other: { sinks: ["m"], validate: "none" } },
       sinks: { ...sinks as object, m: { type: "memory" } },
     });
@@ -80,15 +83,18 @@ export const pausedSockets: Row = {
     }
     const [ratios, perConnection]: [number[], number[]] = [[], []];
     let pausedMost = 0;
+    let before = await rate();
     for (let round = 0; round < ROUNDS; round++) {
-      const free = await rate();
       const idleBytes = gateway.program.usage().rssBytes;
       const clients = await offer(gateway, SOCKETS);
       perConnection.push((gateway.program.usage().rssBytes - idleBytes) / SOCKETS / KIB);
       pausedMost = Math.max(pausedMost, await gateway.metric("weir_websocket_paused"));
-      ratios.push(await rate() / free);
+      const beside = await rate();
       for (const client of clients) client[Symbol.dispose]();
-      await pause(CALM_MS);
+      while (await gateway.metric("weir_websocket_open") > fillers.length) await pause(CALM_MS);
+      const after = await rate();
+      ratios.push(beside / ((before + after) / 2));
+      before = after;
     }
     for (const client of fillers) client[Symbol.dispose]();
     const row = (values: readonly number[], value: number) => ({
