@@ -31,6 +31,8 @@ const ALL_TOLD: readonly StreamName[] = ["memory", "delivered", "trusted"];
 const SETTLED_MS = 30_000;
 /** What the streams are guaranteed, and little more. */
 const PRESSED_SEGMENTS = 128;
+/** The inputs come so fast that the usual budget would refuse most of the compressed ones before a byte is decoded. */
+const DECODER_BYTES = 268_435_456;
 
 /** The gateway, and its book. */
 export class SoakedGateway implements AsyncDisposable {
@@ -91,7 +93,11 @@ export class SoakedGateway implements AsyncDisposable {
       gateway: { dataDir: folder },
       listen: { port: 0 },
       admin: { port: 0 },
-      buffers: { segmentBytes: 4_096, segments: isPressed ? PRESSED_SEGMENTS : 2_048 },
+      buffers: {
+        segmentBytes: 4_096,
+        segments: isPressed ? PRESSED_SEGMENTS : 2_048,
+        decoderBytes: DECODER_BYTES,
+      },
       streams: Object.fromEntries(STREAMS.map((name) => [name, stream(name)])),
       sinks: { out: { type: "counting", retry: { initialMs: 1, maxMs: 5 } } },
     }, { sinks: [counting] }) as Gateway;
