@@ -151,8 +151,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "dead letters go to writers that nobody reads",
     file: "src/dead_letters.ts",
-    from: "          writers: 1,",
-    to: "          writers: target.config.parallelism,",
+    from: "        writers: 1,",
+    to: "        writers: target.config.parallelism,",
     tests: SIM,
   },
   {
