@@ -55,6 +55,8 @@ export class SinkWriter {
   #opening: Promise<void> | null = null;
   #openAttempt = 0;
   #openTimer: Timer | null = null;
+  /** Why it does not open, as last logged: a sink that is away for hours is not a line every ten seconds. */
+  #toldReason: string | null = null;
   #pumping = false;
   #pumpAgain = false;
   #deferred = false;
@@ -114,9 +116,9 @@ export class SinkWriter {
     });
   }
 
-  /** Opens the adapter if it is not, and keeps trying. Resolves after the first try. */
+  /** Opens the adapter if it is not, and keeps trying. Resolves after the first try, or when the next one is due already. */
   openNow(): Promise<void> {
-    if (this.#adapter || this.#closed) return Promise.resolve();
+    if (this.#adapter || this.#closed || this.#openTimer) return Promise.resolve();
     return this.#opening ??= this.#tryOpen();
   }
 
@@ -254,19 +256,23 @@ export class SinkWriter {
       }
       this.#adapter = adapter;
       this.#openAttempt = 0;
+      this.#toldReason = null;
       this.gate.answered();
       this.#clock.defer(() => this.pump());
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.gate.failed(reason);
       const waitMs = backoffMs(this.#retry, ++this.#openAttempt, this.#random);
-      this.#log.warn("cannot open sink, will try again", {
-        sink: this.gate.sink,
-        reason,
-        retryInMs: Math.round(waitMs),
-      });
+      if (reason !== this.#toldReason) {
+        this.#toldReason = reason;
+        const retryInMs = Math.round(waitMs);
+        this.#log.warn("cannot open sink, will try again", { sink: this.gate.sink, reason, retryInMs });
+      }
       if (this.#closed) return;
-      this.#openTimer = this.#clock.setTimer(() => void this.openNow(), waitMs);
+      this.#openTimer = this.#clock.setTimer(() => {
+        this.#openTimer = null;
+        void this.openNow();
+      }, waitMs);
     } finally {
       this.#opening = null;
     }
