@@ -103,7 +103,16 @@ export async function makeFolder(folder: string): Promise<void> {
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return;
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await makeFolder(dirname(folder));
+    try {
+      await makeFolder(dirname(folder));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      throw new Error(
+        `Cannot create the folder "${folder}": the gateway has the right to write in it, not to create it; ` +
+          "create it (mkdir -p), or choose a path under gateway.dataDir",
+        { cause: error },
+      );
+    }
     // Once more and no more: below /proc a folder is not found though its parent is there.
     await Deno.mkdir(folder);
   }

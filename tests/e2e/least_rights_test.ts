@@ -67,23 +67,45 @@ Deno.test("weir run keeps a sink down that may not write its file, and says why"
   const folder = await Deno.makeTempDir({ prefix: "weir_rights_" });
   try {
     const { path, adminUrl } = await writeConfig(folder);
-    const printed = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", `${ROOT}mod.ts`, "run", "--print-permissions", "--config", path],
-    }).output();
-    const flags = new TextDecoder().decode(printed.stdout).trim().split("\n")
+    const flags = (await printedFlags(path))
       .map((flag) => flag.startsWith("--allow-write=") ? `--allow-write=${folder}/data` : flag);
     await using program = new Program(Deno.execPath(), {
       args: ["run", "--no-prompt", ...flags, `${ROOT}mod.ts`, "run", "--config", path],
     });
-    await program.waitUntil(() => saysWhy(adminUrl), START_DEADLINE_MS, "readyz told the missing right");
+    const told = () => saysWhy(adminUrl, "Requires write access to");
+    await program.waitUntil(told, START_DEADLINE_MS, "readyz told the missing right");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
-async function saysWhy(adminUrl: string): Promise<boolean> {
+Deno.test("weir run says of a folder that it may not create what to do", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weir_rights_" });
   try {
-    return (await (await fetch(`${adminUrl}/readyz`)).text()).includes("Requires write access to");
+    const { path, adminUrl } = await writeConfig(folder);
+    const config = JSON.parse(await Deno.readTextFile(path));
+    config.sinks.far.path = `${folder}/absent/logs/s.ndjson`;
+    await Deno.writeTextFile(path, JSON.stringify(config));
+    await using program = new Program(Deno.execPath(), {
+      args: ["run", "--no-prompt", ...await printedFlags(path), `${ROOT}mod.ts`, "run", "--config", path],
+    });
+    const told = () => saysWhy(adminUrl, "create it (mkdir -p)");
+    await program.waitUntil(told, START_DEADLINE_MS, "readyz told that the folder is missing");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+async function printedFlags(configPath: string): Promise<string[]> {
+  const printed = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}mod.ts`, "run", "--print-permissions", "--config", configPath],
+  }).output();
+  return new TextDecoder().decode(printed.stdout).trim().split("\n");
+}
+
+async function saysWhy(adminUrl: string, reason: string): Promise<boolean> {
+  try {
+    return (await (await fetch(`${adminUrl}/readyz`)).text()).includes(reason);
   } catch (error) {
     if (error instanceof TypeError) return false;
     throw error;
