@@ -57,6 +57,14 @@ function parse(contentType: string): BodyFormat | null {
   return FORMATS.get(type) ?? null;
 }
 
+/** Why {@linkcode formatOf} knows no format for `contentType`: the type itself, or its charset. */
+export function unknownTypeReason(contentType: string): string {
+  const type = contentType.split(";", 1)[0].trim().toLowerCase();
+  return FORMATS.has(type)
+    ? `the charset of ${JSON.stringify(contentType)} is not taken: records are UTF-8`
+    : `the type ${JSON.stringify(contentType)} is not known`;
+}
+
 /** The format of a body of no type, or of `curl -d`'s, by its first byte that is not blank; null while all are blank. */
 export function sniff(bytes: Uint8Array): "json" | "lines" | null {
   for (const byte of bytes) {

@@ -10,7 +10,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { headerFault } from "./event_rules.ts";
 import type { Exchange } from "./exchange.ts";
-import { formatOf, KNOWN_ENCODINGS, KNOWN_TYPES } from "./formats.ts";
+import { formatOf, KNOWN_ENCODINGS, KNOWN_TYPES, unknownTypeReason } from "./formats.ts";
 import { type IngestHead, IngestRequest } from "./ingest_request.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { type ProblemKind, problemReply, type Reply } from "./replies.ts";
@@ -153,7 +153,7 @@ export class HttpIngress {
         door,
         "unsupported-media-type",
         415,
-        `the type ${JSON.stringify(type)} is not known`,
+        unknownTypeReason(type!),
         [],
         {
           known: KNOWN_TYPES,

@@ -69,7 +69,10 @@ export class JsonFramer extends Framer {
           pos++;
           continue;
         case "end":
-          this.#unexpected(byte, pos, "behind the end of the JSON text");
+          this.fail(
+            `${unexpectedByte(byte, "behind the end of the JSON text")}, at byte ${this.base + pos}; ` +
+              "several records are one array, or lines sent as application/x-ndjson",
+          );
           return pos;
       }
       const next = this.#value(source, pos, to, last);

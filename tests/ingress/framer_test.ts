@@ -269,6 +269,14 @@ Deno.test("JsonFramer names the record and the byte of what is wrong, also behin
   }
 });
 
+Deno.test("JsonFramer says to who sent two lines as JSON how lines are sent", () => {
+  const { detail } = story('{"a":1}\n{"b":2}', { format: "any" });
+  assertStringIncludes(
+    detail,
+    "at byte 8; several records are one array, or lines sent as application/x-ndjson",
+  );
+});
+
 Deno.test("Framer takes the key at the pointer as text, whatever way it is written and cut", () => {
   const cases: [string, string | null][] = [
     ['{"id":"plain"}', "plain"],
