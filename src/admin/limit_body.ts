@@ -8,14 +8,24 @@ import { z } from "zod";
 import type { RateLimit } from "../monitor/view.ts";
 
 /** A rate of 0 would hold every lane for ever without saying so; pausing the sink says so. */
-const rate = z.number().positive("must be above 0; to stop the sink, pause it").nullable().default(null);
-const burst = z.number().int().min(1).nullable().default(null);
+const rate = z.number("must be a number, or null for no limit").positive(
+  "must be above 0; to stop the sink, pause it",
+).nullable().default(null);
+const burst = z.number("must be a whole number").int("must be a whole number").min(1, "must be at least 1")
+  .nullable().default(null);
 
 const limitSchema = z.strictObject({
   recordsPerSecond: rate,
   bytesPerSecond: rate,
   burstRecords: burst,
   burstBytes: burst,
+}, {
+  error: (issue) =>
+    issue.code === "unrecognized_keys"
+      ? `unknown key ${
+        issue.keys?.map((key) => JSON.stringify(key)).join(", ")
+      }; known are recordsPerSecond, bytesPerSecond, burstRecords, burstBytes`
+      : "must be a JSON object, or null for no limit",
 }).refine((limit) => limit.burstRecords === null || limit.recordsPerSecond !== null, {
   path: ["burstRecords"],
   message: "needs recordsPerSecond",

@@ -192,13 +192,13 @@ Deno.test("PUT /api/v1/sinks/{name}/limit refuses what is no limit with 400 and 
   for (
     const [body, detail] of [
       ["", "body: must be JSON"],
-      ["[]", "body: "],
+      ["[]", "body: must be a JSON object, or null for no limit"],
       ['{"recordsPerSecond": 0}', "recordsPerSecond: must be above 0; to stop the sink, pause it"],
-      ['{"recordsPerSecond": "50"}', "recordsPerSecond: "],
+      ['{"recordsPerSecond": "50"}', "recordsPerSecond: must be a number"],
       ['{"recordsPerSecond": 1e999}', "recordsPerSecond: "],
-      ['{"recordPerSecond": 50}', "recordPerSecond"],
+      ['{"recordPerSecond": 50}', 'unknown key "recordPerSecond"; known are recordsPerSecond, '],
       ['{"burstBytes": 10}', "burstBytes: needs bytesPerSecond"],
-      ['{"recordsPerSecond": 5, "burstRecords": 0.5}', "burstRecords: "],
+      ['{"recordsPerSecond": 5, "burstRecords": 0.5}', "burstRecords: must be a whole number"],
     ]
   ) {
     await assertProblem(await ask(app, "/api/v1/sinks/archive/limit", { method: "PUT", body }), 400, detail);
