@@ -93,22 +93,37 @@ function draw() {
   if (client !== null) judge(unacked);
 }
 
-/** Every record that was sent is acked, rejected or kept: anything else is lost. */
+/** Shows what became of the records, where that is another thing than before: what has `role="status"` is read aloud. */
 function judge(unacked) {
+  const [kind, text] = verdictOn(unacked);
+  const verdict = element("verdict");
+  verdict.dataset.kind = kind;
+  if (verdict.textContent !== text) verdict.textContent = text;
+}
+
+/** Every record that was sent is acked, rejected or kept: anything else is lost. */
+function verdictOn(unacked) {
   const { sent, acked, rejected } = count;
   const lost = sent - acked - rejected - unacked;
-  const verdict = element("verdict");
-  verdict.dataset.kind = lost === 0 && client.isReady ? "good" : lost === 0 ? "" : "bad";
-  if (lost !== 0) verdict.textContent = `${lost.toLocaleString("en")} records are lost`;
-  else if (!client.isReady) {
-    verdict.textContent =
-      "The page waits: the gateway has no room. Nothing is lost, and it goes on by itself.";
-  } else if (unacked > 0 || isSending) verdict.textContent = "Nothing is lost.";
-  else {
-    verdict.textContent = `Nothing is lost: of ${sent.toLocaleString("en")} records sent, all are ${
-      rejected === 0 ? "stored" : "stored or rejected"
-    }.`;
+  if (lost !== 0) return ["bad", `${lost.toLocaleString("en")} records are lost`];
+  if (client.state !== "open") {
+    return [
+      "waits",
+      "No connection: is the gateway up, and the address right? Nothing is lost; the page tries again.",
+    ];
   }
+  if (!client.isReady) {
+    return [
+      "waits",
+      `The page waits: ${
+        kibibytes(MAX_UNACKED_BYTES)
+      } are sent and not acked. Nothing is lost, and it goes on by ` +
+      "itself.",
+    ];
+  }
+  if (unacked > 0 || isSending) return ["good", "Nothing is lost."];
+  const all = rejected === 0 ? "stored" : "stored or rejected";
+  return ["good", `Nothing is lost: of ${sent.toLocaleString("en")} records sent, all are ${all}.`];
 }
 
 function show(id, value) {

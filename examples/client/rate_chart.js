@@ -84,8 +84,8 @@ function drawGrid(context, style, { width, height, top, yOf }) {
   context.fillText("1 minute ago", LEFT_PX, height - 4);
 }
 
-/** The least of 1, 2, 4, 6, 8 times a power of ten that is not below `value`. */
+/** The least of 1, 1.2, 1.6, 2, 4, 6, 8 times a power of ten that is not below `value`: half of it is a round number too. */
 function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 6, 8, 10].find((step) => step * power >= value) * power;
+  return [1, 1.2, 1.6, 2, 4, 6, 8, 10].find((step) => step * power >= value) * power;
 }

@@ -49,7 +49,7 @@ requires("chromium").test(
     const verdict = `document.getElementById("verdict").textContent`;
     assertEquals(
       await browser.evaluate(verdict),
-      "The page waits: the gateway has no room. Nothing is lost, and it goes on by itself.",
+      "The page waits: 256 KiB are sent and not acked. Nothing is lost, and it goes on by itself.",
     );
 
     await changeSink(gateway, "resume");
