@@ -99,7 +99,7 @@ function typeText(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map(String).join(", ");
   if (node.const !== undefined) return String(node.const);
   const alternatives = node.anyOf ?? node.oneOf;
-  if (alternatives !== undefined) return alternatives.map(typeText).join(" or ");
+  if (alternatives !== undefined) return [...new Set(alternatives.map(typeText))].join(" or ");
   if (node.type === "integer") return "whole number";
   if (node.type === "array") return `list of ${node.items ? typeText(node.items) : "any"}s`;
   if (node.type === "object") return "map";
