@@ -33,6 +33,7 @@ export {
   type SegmentPlan,
   segmentsOfRecord,
   type StreamPlan,
+  writeControl,
   writesInFlight,
 } from "./config/segment_plan.ts";
 export { type ConfigRow, describeConfig, jsonSchema } from "./config/describe.ts";

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { SinkConfig } from "./config.ts";
-import { writesInFlight } from "./config.ts";
+import { writeControl, writesInFlight } from "./config.ts";
 import { type Clock, rejectedBy } from "./core/clock.ts";
 import type { Logger } from "./core/log.ts";
 import { SinkGate } from "./lane/sink_gate.ts";
@@ -62,7 +62,7 @@ export class SinkUnit {
       sink: name,
       clock: around.clock,
       limits: toLimits(config.limit),
-      inFlightLimit: config.control.initial,
+      control: writeControl(config),
       downAfterMs: config.downAfterMs,
       lazy: !eager,
       predecessor: predecessor?.gate,

@@ -217,8 +217,8 @@ Deno.test("parseConfig() never accepts what is not built yet", () => {
     'sinks.out.whenFull: must be one of block, shed ("spill" is not built yet), but is "spill"',
   );
   assertEquals(
-    fault(config({ sink: { control: { kind: "aimd" } } })),
-    'sinks.out.control.kind: must be "static" ("aimd" is not built yet), but is "aimd"',
+    fault(config({ sink: { control: { kind: "pid" } } })),
+    'sinks.out.control.kind: must be one of static, aimd, arc, gradient ("pid" is not built yet), but is "pid"',
   );
 });
 

@@ -10,6 +10,7 @@
  */
 import { ConfigError } from "../core/errors.ts";
 import { MAX_KEY_BYTES, META_WORDS, SLOT_BYTES } from "../core/record.ts";
+import type { WriteControl } from "../limit/controllers.ts";
 import { MAX_LANES } from "../partition/result_partition.ts";
 import { type DeadLetterPlan, planDeadLetters } from "./dead_letter_plan.ts";
 import type { BuffersConfig } from "./sections.ts";
@@ -114,8 +115,16 @@ export function segmentsOfRecord(recordBytes: number, segmentBytes: number): num
 
 /** Writes that one lane of `sink` may have in flight. */
 export function writesInFlight(sink: SinkConfig): number {
-  // A static controller stays at `initial`.
-  return sink.order === "strict" ? 1 : Math.min(sink.batch.writesInFlight, sink.control.initial);
+  const { kind, initial, max } = sink.control;
+  return sink.order === "strict" ? 1 : Math.min(sink.batch.writesInFlight, kind === "static" ? initial : max);
+}
+
+/** The controller of the writes in flight of `sink`; one that learns gets bounds that all writers together can reach. */
+export function writeControl(sink: SinkConfig): WriteControl {
+  const { kind, initial, min, max } = sink.control;
+  if (kind === "static") return { kind, initial, min, max };
+  const most = Math.min(max, writesInFlight(sink) * sink.parallelism);
+  return { kind, initial: Math.min(initial, most), min: Math.min(min, most), max: most };
 }
 
 function laneShape(

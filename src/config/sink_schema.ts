@@ -5,15 +5,18 @@
  * @module
  */
 import { z } from "zod";
+import { WRITE_CONTROL_KINDS, type WriteControlKind } from "../limit/controllers.ts";
 import type { SinkDefinition, SinkHints } from "../sink/adapter.ts";
 import { between, choice, reference, spanMs, text, whole, yielding } from "./fields.ts";
 import { effectiveLimit, type LimitConfig, limitSchema } from "./limit_schema.ts";
 
-const LATER_CONTROLS = ["aimd", "arc", "gradient", "pid", "watermark"];
+const LATER_CONTROLS = ["pid", "watermark"];
 
 /** Schema of `sinks.NAME.control`. */
 const controlSchema = z.strictObject({
-  kind: choice(["static"], LATER_CONTROLS).default("static").describe("How the writes in flight are bounded"),
+  kind: choice(WRITE_CONTROL_KINDS, LATER_CONTROLS).default("static").describe(
+    "How the writes in flight are bounded: static at initial; aimd, arc and gradient by what the sink takes",
+  ),
   initial: yielding(whole(1, 65_536), 4, "Writes in flight at the start; with static, always"),
   min: whole(1, 65_536).default(1).describe("Fewest writes in flight"),
   max: yielding(whole(1, 65_536), 32, "Most writes in flight"),
@@ -88,7 +91,7 @@ export interface SinkConfig {
   readonly limit: LimitConfig | null;
   /** Bound of the writes in flight: `min <= initial <= max`. */
   readonly control: {
-    readonly kind: "static";
+    readonly kind: WriteControlKind;
     readonly initial: number;
     readonly min: number;
     readonly max: number;

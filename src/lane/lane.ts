@@ -24,7 +24,8 @@ import { contractFault, countOf, firstReason, type Reasons } from "./outcomes.ts
 import { RetryQueue } from "./retry_queue.ts";
 import { settleRecords } from "./settle.ts";
 import type { SinkGate } from "./sink_gate.ts";
-import type { SinkWriter, WriteEnd, WritingLane } from "./sink_writer.ts";
+import type { SinkWriter, WritingLane } from "./sink_writer.ts";
+import type { WriteEnd } from "./write_end.ts";
 
 /** Bounds of `weir_delivery_seconds`, in seconds. */
 // deno-fmt-ignore

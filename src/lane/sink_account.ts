@@ -1,10 +1,14 @@
 /**
  * What belongs to a sink's name and not to what runs under it: a reload may replace the unit, and counters that began
- * anew would go backwards, a bucket that began full would let a burst too many through.
+ * anew would go backwards, a bucket that began full would let a burst too many through, a controller would have to find out
+ * again what the sink takes.
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
+import { createWriteController, type WriteControl } from "../limit/controllers.ts";
 import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
+import { withinBounds, type WriteController } from "../limit/write_controller.ts";
 import { Histogram } from "../monitor/histogram.ts";
 
 /** Bounds of `weir_sink_write_seconds`, in seconds. */
@@ -18,13 +22,35 @@ export class SinkAccount {
   readonly writeSeconds: Histogram = new Histogram(WRITE_SECONDS);
   /** Seconds that throttles asked for, in all. */
   throttleSeconds = 0;
+  #control: WriteControl;
+  #controller: WriteController;
   #limits: Limits;
   #bucket: TokenBucket | null;
 
   /** `limits` are those of the token bucket, empty for none; it starts full. */
-  constructor(limits: Limits, nowMs: number) {
+  constructor(limits: Limits, control: WriteControl, nowMs: number) {
+    this.#control = control;
+    this.#controller = createWriteController(control);
     this.#limits = limits;
     this.#bucket = isLimited(limits) ? new TokenBucket(limits, nowMs) : null;
+  }
+
+  /** Bounds the writes in flight. */
+  get controller(): WriteController {
+    return this.#controller;
+  }
+
+  /**
+   * Another control from now on; nothing when it is the same. One of the same kind that learns begins with what the one
+   * before has found, within its own bounds.
+   */
+  setControl(control: WriteControl): void {
+    const before = this.#control;
+    if (isDeepStrictEqual(before, control)) return;
+    const learned = control.kind === before.kind && control.kind !== "static";
+    const initial = learned ? withinBounds(this.#controller.limit, control) : control.initial;
+    this.#control = control;
+    this.#controller = createWriteController({ ...control, initial });
   }
 
   /** The limits in force. */

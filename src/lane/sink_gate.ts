@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
+import type { WriteControl } from "../limit/controllers.ts";
 import type { Limits, TokenBucket } from "../limit/token_bucket.ts";
 import type { Pressure } from "../sink/adapter.ts";
 import { SinkAccount } from "./sink_account.ts";
@@ -17,8 +18,6 @@ export type SinkState = "opening" | "up" | "down" | "paused";
 export class SinkGate {
   /** Name of the sink. */
   readonly sink: string;
-  /** Writes in flight that the controller allows. */
-  inFlightLimit: number;
   /** Writes in flight. */
   inFlight = 0;
   /** No write starts before this clock time. */
@@ -46,14 +45,14 @@ export class SinkGate {
 
   /**
    * `limits` are those of the token bucket, empty for none; `lazy` says that the sink is opened when it is first needed.
-   * With a `predecessor`, which the gate takes the place of under the same name, the limits in force, the counts, a
-   * pause and a throttle go on.
+   * With a `predecessor`, which the gate takes the place of under the same name, the limits in force, the counts, what
+   * its controller has found, a pause and a throttle go on.
    */
   constructor(options: {
     sink: string;
     clock: Clock;
     limits: Limits;
-    inFlightLimit: number;
+    control: WriteControl;
     downAfterMs: number;
     lazy?: boolean;
     predecessor?: SinkGate;
@@ -62,15 +61,21 @@ export class SinkGate {
     this.sink = options.sink;
     this.#clock = options.clock;
     this.stateSinceMs = options.clock.nowMs();
-    this.inFlightLimit = options.inFlightLimit;
     this.#downAfterMs = options.downAfterMs;
     this.#lazy = options.lazy ?? false;
     this.#log = options.log;
     const { predecessor } = options;
-    this.account = predecessor?.account ?? new SinkAccount(options.limits, options.clock.nowMs());
+    this.account = predecessor?.account ??
+      new SinkAccount(options.limits, options.control, options.clock.nowMs());
     if (predecessor === undefined) return;
+    this.account.setControl(options.control);
     this.#paused = predecessor.#paused;
     this.throttleUntilMs = predecessor.throttleUntilMs;
+  }
+
+  /** Writes in flight that the controller allows. */
+  get inFlightLimit(): number {
+    return this.account.controller.limit;
   }
 
   /** The limits in force. */

@@ -13,11 +13,7 @@ import type { SegmentBatch } from "./batch.ts";
 import { FairQueue } from "./fair_queue.ts";
 import { backoffMs, type RetryPolicy } from "./retry.ts";
 import type { SinkGate } from "./sink_gate.ts";
-
-/** How a write ended for the lane: what the adapter returned, or the error of a promise that was rejected (unknown outcome). */
-export type WriteEnd =
-  | { readonly kind: "result"; readonly result: WriteResult }
-  | { readonly kind: "unknown"; readonly error: unknown };
+import { wasRefused, type WriteEnd } from "./write_end.ts";
 
 /** A lane as its writer sees it. */
 export interface WritingLane {
@@ -31,6 +27,16 @@ export interface WritingLane {
   end(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void;
   /** Whether `next()` would give a batch. */
   readonly ready: boolean;
+}
+
+/** A write in flight. */
+interface Flight {
+  readonly lane: WritingLane;
+  readonly batch: SegmentBatch;
+  readonly startMs: number;
+  /** Writes of the sink in flight when it began, itself counted. */
+  readonly inFlight: number;
+  readonly abort: AbortController;
 }
 
 /** The writer. */
@@ -201,17 +207,17 @@ export class SinkWriter {
     this.inFlight++;
     this.gate.inFlight++;
     this.gate.trying();
-    const startMs = this.#clock.nowMs();
     const abort = new AbortController();
+    const flight = { lane, batch, startMs: this.#clock.nowMs(), inFlight: this.gate.inFlight, abort };
     let returned: WriteResult | Promise<WriteResult>;
     try {
       returned = this.#adapter!.write(batch, abort.signal);
     } catch (error) {
-      this.#ended(lane, batch, startMs, { kind: "unknown", error });
+      this.#ended(flight, { kind: "unknown", error });
       return;
     }
     if (!isThenable(returned)) {
-      this.#ended(lane, batch, startMs, { kind: "result", result: returned });
+      this.#ended(flight, { kind: "result", result: returned });
       return;
     }
     this.#aborts.add(abort);
@@ -223,7 +229,7 @@ export class SinkWriter {
     const ended = (end: WriteEnd): void => {
       timer.cancel();
       this.#aborts.delete(abort);
-      this.#ended(lane, batch, startMs, end);
+      this.#ended(flight, end);
     };
     // Of another library it may settle twice, and throw.
     Promise.resolve(returned).then(
@@ -232,15 +238,24 @@ export class SinkWriter {
     );
   }
 
-  #ended(lane: WritingLane, batch: SegmentBatch, startMs: number, end: WriteEnd): void {
+  #ended(flight: Flight, end: WriteEnd): void {
+    const { lane, batch, startMs } = flight;
     this.inFlight--;
     this.gate.inFlight--;
     this.gate.account.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
     if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
+    if (!this.#closed) this.#sample(flight, end);
     lane.end(batch, end, this.gate);
     if (this.inFlight === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     if (this.#closed) return;
     this.gate.wake();
+  }
+
+  #sample({ batch, startMs, inFlight, abort }: Flight, end: WriteEnd): void {
+    const refused = abort.signal.aborted || wasRefused(end, batch.count);
+    if (refused === null) return;
+    const endMs = this.#clock.nowMs();
+    this.gate.account.controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
   }
 
   async #tryOpen(): Promise<void> {

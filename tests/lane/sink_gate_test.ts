@@ -11,7 +11,14 @@ import { ManualClock } from "../support/manual_clock.ts";
 Deno.test("SinkGate.failed() and .answered() log once that the sink is down, with the reason, and once that it is up", async () => {
   const clock = new ManualClock();
   const log = new LogLines();
-  const gate = new SinkGate({ sink: "remote", clock, limits: {}, inFlightLimit: 1, downAfterMs: 100, log });
+  const gate = new SinkGate({
+    sink: "remote",
+    clock,
+    limits: {},
+    control: { kind: "static", initial: 1, min: 1, max: 1 },
+    downAfterMs: 100,
+    log,
+  });
   gate.trying();
   gate.failed("refused at once");
   await clock.advance(100);
