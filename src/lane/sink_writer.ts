@@ -34,8 +34,6 @@ interface Flight {
   readonly lane: WritingLane;
   readonly batch: SegmentBatch;
   readonly startMs: number;
-  /** Writes of the sink in flight when it began, itself counted. */
-  readonly inFlight: number;
   readonly abort: AbortController;
 }
 
@@ -208,7 +206,7 @@ export class SinkWriter {
     this.gate.inFlight++;
     this.gate.trying();
     const abort = new AbortController();
-    const flight = { lane, batch, startMs: this.#clock.nowMs(), inFlight: this.gate.inFlight, abort };
+    const flight = { lane, batch, startMs: this.#clock.nowMs(), abort };
     let returned: WriteResult | Promise<WriteResult>;
     try {
       returned = this.#adapter!.write(batch, abort.signal);
@@ -240,22 +238,23 @@ export class SinkWriter {
 
   #ended(flight: Flight, end: WriteEnd): void {
     const { lane, batch, startMs } = flight;
+    if (!this.#closed) this.#sample(flight, end);
     this.inFlight--;
     this.gate.inFlight--;
     this.gate.account.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
     if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
-    if (!this.#closed) this.#sample(flight, end);
     lane.end(batch, end, this.gate);
     if (this.inFlight === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     if (this.#closed) return;
     this.gate.wake();
   }
 
-  #sample({ batch, startMs, inFlight, abort }: Flight, end: WriteEnd): void {
+  #sample({ batch, startMs, abort }: Flight, end: WriteEnd): void {
     const refused = abort.signal.aborted || wasRefused(end, batch.count);
     if (refused === null) return;
     const endMs = this.#clock.nowMs();
-    this.gate.account.controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
+    const { account, inFlight } = this.gate;
+    account.controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
   }
 
   async #tryOpen(): Promise<void> {

@@ -14,7 +14,7 @@ export interface WriteSample {
   readonly endMs: number;
   /** How long it took, ms. A latency of the sink only where the write was not refused. */
   readonly latencyMs: number;
-  /** Writes in flight when it began, itself counted. */
+  /** Writes in flight as it ended, itself counted. */
   readonly inFlight: number;
   /** Whether the sink refused it for load, or did not answer. */
   readonly refused: boolean;
