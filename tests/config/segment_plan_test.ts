@@ -7,6 +7,7 @@ import {
   planSegments,
   segmentPayloadBytes,
   segmentsOfRecord,
+  writeControl,
   writesInFlight,
 } from "../../src/config/segment_plan.ts";
 import { planDeadLetters } from "../../src/config/dead_letter_plan.ts";
@@ -87,6 +88,26 @@ Deno.test("writesInFlight() is bounded by the sink, the controller and strict or
   assertEquals(inFlight({}), 4);
   assertEquals(inFlight({ control: { initial: 30 } }), 8);
   assertEquals(inFlight({ order: "strict" }), 1);
+  assertEquals(inFlight({ control: { kind: "arc", max: 3 } }), 3);
+  assertEquals(inFlight({ control: { kind: "arc" } }), 8);
+  assertEquals(inFlight({ control: { kind: "arc" }, order: "strict" }), 1);
+});
+
+Deno.test("writeControl() gives a controller that learns no more than its writers can have, and static as it is", () => {
+  const control = (web: object): unknown => writeControl(config({ web }).sinks.get("web")!);
+  assertEquals(control({ control: { initial: 30 } }), { kind: "static", initial: 30, min: 1, max: 32 });
+  assertEquals(control({ control: { kind: "aimd" }, parallelism: 2 }), {
+    kind: "aimd",
+    initial: 4,
+    min: 1,
+    max: 16,
+  });
+  assertEquals(control({ control: { kind: "arc", min: 9, initial: 9 } }), {
+    kind: "arc",
+    initial: 8,
+    min: 8,
+    max: 8,
+  });
 });
 
 Deno.test("planSegments() tells the sum and the smallest number of segments that would do", () => {

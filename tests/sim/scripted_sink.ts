@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { z } from "zod";
-import type { SinkConfig } from "../../src/config.ts";
+import { type SinkConfig, writeControl } from "../../src/config.ts";
 import {
   type Batch,
   NO_PRESSURE,
@@ -201,7 +201,7 @@ export class ScriptedSink {
     this.#bucket.start(batch.count, batch.bytes + batch.count * config.batch.framingBytes, now);
     this.#inFlight++;
     assert(
-      this.#inFlight <= config.control.initial,
+      this.#inFlight <= writeControl(config)[config.control.kind === "static" ? "initial" : "max"],
       `sink ${config.name}: ${this.#inFlight} writes in flight`,
     );
     const sightings: Sighting[] = [];

@@ -57,7 +57,10 @@ function makeSink(chance: Chance, name: string, names: readonly string[]): Raw {
     whenFull: chance.pick(["block", "block", "shed"]),
     parallelism: chance.pick([1, 1, 2, 3]),
     weight: chance.pick([1, 1, 3]),
-    control: { initial: chance.whole(1, 4) },
+    control: {
+      kind: chance.pick(["static", "static", "aimd", "arc", "gradient"]),
+      initial: chance.whole(1, 4),
+    },
     batch: {
       maxRecords: chance.pick([1, 5, 40]),
       maxBytes: chance.pick([600, 3000, 9000]),
