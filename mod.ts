@@ -62,6 +62,17 @@ export {
 } from "./src/buffer/local_buffer_pool.ts";
 export type { Segment, SegmentOwner } from "./src/buffer/segment.ts";
 export { type Limits, TokenBucket } from "./src/limit/token_bucket.ts";
+export {
+  createWriteController,
+  WRITE_CONTROL_KINDS,
+  type WriteControl,
+  type WriteControlKind,
+} from "./src/limit/controllers.ts";
+export type { ControlBounds, WriteController, WriteSample } from "./src/limit/write_controller.ts";
+export { StaticController } from "./src/limit/static_controller.ts";
+export { AimdController } from "./src/limit/aimd_controller.ts";
+export { ArcController } from "./src/limit/arc_controller.ts";
+export { GradientController } from "./src/limit/gradient_controller.ts";
 export { type Clock, systemClock, type Timer } from "./src/core/clock.ts";
 export type { LogFields, Logger, LogLevel } from "./src/core/log.ts";
 export {

@@ -9,7 +9,15 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
-import { allAcked, ConfigError, createGateway, defineSink, type SinkDefinition } from "../mod.ts";
+import {
+  allAcked,
+  ConfigError,
+  createGateway,
+  createWriteController,
+  defineSink,
+  type SinkDefinition,
+  WRITE_CONTROL_KINDS,
+} from "../mod.ts";
 import { loadConfig } from "../src/config.ts";
 import { builtInSinks } from "../adapters/mod.ts";
 
@@ -180,4 +188,15 @@ export default defineSink({
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("createWriteController() gives each controller to a program that has no gateway", () => {
+  const limits = WRITE_CONTROL_KINDS.map((kind) => {
+    const controller = createWriteController({ kind, initial: 10, min: 1, max: 20 });
+    for (let k = 1; k <= 20; k++) {
+      controller.update({ endMs: k * 500, latencyMs: 100, inFlight: 10, refused: k > 2 });
+    }
+    return [kind, controller.limit < 10];
+  });
+  assertEquals(limits, [["static", false], ["aimd", true], ["arc", true], ["gradient", true]]);
 });

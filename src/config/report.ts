@@ -9,7 +9,7 @@ import { isMap } from "./key_path.ts";
 import { type Config, rootSchema } from "./parse.ts";
 import { redact } from "./redact.ts";
 import { type SchemaNode, schemaNode } from "./schema_node.ts";
-import type { SegmentPlan } from "./segment_plan.ts";
+import { type SegmentPlan, writeControl } from "./segment_plan.ts";
 import { COMMON_SINK_KEYS, commonSinkSchema, type SinkConfig } from "./sink_schema.ts";
 import { type StreamConfig, streamSchema } from "./stream_schema.ts";
 
@@ -61,12 +61,18 @@ export function planTables(plan: SegmentPlan): string {
     .join("\n") + "\n";
 }
 
-/** A sink as it would be written: its type, its own options, the common keys with the hints as `batch`. */
+/** A sink as it would be written: its type, its own options, the common keys with the hints in `batch` and `control`. */
 function sinkTree(sink: SinkConfig): unknown {
   const { name: _, definition, options, batch, weights, type, ...rest } = sink;
   const { maxRecords, maxBytes, lingerMs } = batch;
   const weight = weights.size > 0 ? Object.fromEntries(weights) : undefined;
-  const common = { ...rest, batch: { maxRecords, maxBytes, lingerMs }, weight };
+  const { kind: _kind, ...bounds } = writeControl(sink);
+  const common = {
+    ...rest,
+    control: { ...rest.control, ...bounds },
+    batch: { maxRecords, maxBytes, lingerMs },
+    weight,
+  };
   const own = Object.entries(options as Record<string, unknown>).filter(([key]) =>
     !COMMON_SINK_KEYS.includes(key)
   );

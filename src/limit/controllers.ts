@@ -16,7 +16,26 @@ export interface WriteControl extends ControlBounds {
   readonly kind: WriteControlKind;
 }
 
-/** A new controller. @throws {RangeError} its bounds are not in order. */
+/**
+ * A new controller.
+ *
+ * @example
+ * ```ts
+ * const controller = createWriteController({ kind: "arc", initial: 1, min: 1, max: 32 });
+ * let inFlight = 0;
+ * async function write(send: () => Promise<Response>): Promise<void> {
+ *   if (inFlight >= controller.limit) throw new Error("too many writes in flight");
+ *   const startMs = performance.now();
+ *   inFlight++;
+ *   const refused = (await send()).status === 429;
+ *   const endMs = performance.now();
+ *   controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
+ *   inFlight--;
+ * }
+ * ```
+ *
+ * @throws {RangeError} its bounds are not in order.
+ */
 export function createWriteController(control: WriteControl): WriteController {
   switch (control.kind) {
     case "static":
