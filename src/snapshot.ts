@@ -86,6 +86,7 @@ function sinkSnapshot(
     limit: fromLimits(gate.limits),
     tokens: tokenLevels(gate.tokens()),
     throttledUntilAtMs: gate.throttleUntilMs > nowMs ? toWall(gate.throttleUntilMs) : null,
+    refusedWrites: gate.account.refusedWrites,
     throttleSecondsTotal: gate.account.throttleSeconds,
     lastSuccessAtMs: gate.lastSuccessMs < 0 ? null : toWall(gate.lastSuccessMs),
     deliveredRecords: gate.account.totals.delivered,

@@ -495,6 +495,13 @@ Deno.test("effectiveYaml() is a config that means the same", () => {
   );
 });
 
+Deno.test("effectiveYaml() tells the bounds that a controller can have with the sink's writers", () => {
+  const given = { control: { kind: "arc", max: 100 }, parallelism: 2 };
+  const parsed = parse(config({ sink: given }));
+  const { writesInFlight } = parsed.sinks.get("out")!.batch;
+  assertStringIncludes(effectiveYaml(parsed, draftSegments(parsed)), `max: ${2 * writesInFlight}\n`);
+});
+
 Deno.test("effectiveYaml() hides secrets", () => {
   const parsed = parse(config({
     root: { admin: { token: "hunter2" } },

@@ -20,6 +20,8 @@ export class SinkAccount {
   readonly totals = { delivered: 0, deadLettered: 0, rejected: 0, retried: 0, shed: 0, lost: 0 };
   /** Durations of writes. */
   readonly writeSeconds: Histogram = new Histogram(WRITE_SECONDS);
+  /** Writes that the sink refused for load, or did not answer. */
+  refusedWrites = 0;
   /** Seconds that throttles asked for, in all. */
   throttleSeconds = 0;
   #control: WriteControl;

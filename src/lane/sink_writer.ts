@@ -254,6 +254,7 @@ export class SinkWriter {
     if (refused === null) return;
     const endMs = this.#clock.nowMs();
     const { account, inFlight } = this.gate;
+    if (refused) account.refusedWrites++;
     account.controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
   }
 

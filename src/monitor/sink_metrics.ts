@@ -54,6 +54,12 @@ export const sinkMetrics: readonly Family[] = [
     "Batches that may be written at a time; absent where the controller bounds the source.",
     (sink) => sink.inFlightLimit,
   ),
+  perSink(
+    "weir_sink_refused_writes_total",
+    "counter",
+    "Writes that the sink refused for load, or did not answer in time; controllers lower their limit for them.",
+    (sink) => sink.refusedWrites,
+  ),
   {
     name: "weir_sink_limit_tokens",
     help: "Tokens left of the sink's static limit, by unit.",

@@ -224,6 +224,8 @@ export interface SinkSnapshot {
   readonly tokens: TokenLevels | null;
   /** Until when the sink asked for no more writes; null when that is over. */
   readonly throttledUntilAtMs: number | null;
+  /** Writes that the sink refused for load, or did not answer: what controllers lower their limit for. */
+  readonly refusedWrites: number;
   /** Seconds in which no write was started as the sink had asked for a pause. */
   readonly throttleSecondsTotal: number;
   /** Last write that stored something; null before the first. */

@@ -58,6 +58,8 @@ Deno.test("Metrics.render() has every metric that operators are told of", async 
       'weir_lane_backlog_buffers{stream="events",sink="archive"} 6',
       'weir_lane_credits{stream="events",sink="archive"} 8',
       'weir_sink_inflight_batches{sink="archive"} 2',
+      'weir_sink_inflight_limit_batches{sink="archive"} 4',
+      'weir_sink_refused_writes_total{sink="archive"} 0',
       'weir_sink_limit_tokens{sink="archive",unit="bytes"} 1024',
       'weir_sink_throttle_seconds_total{sink="archive"} 0',
       'weir_task_time_seconds_total{task="ingress/events",state="idle"} 0.99',

@@ -89,7 +89,6 @@ Deno.test("SinkWriter takes a write that timed out for a refusal, and no error o
   };
   const learned = await limitAfter((batch) => allAcked(batch));
   assert(learned > 3, `${learned} after answers`);
-  // Time for what is in flight to end, so that only wrong passwords are answered then.
   assertEquals(await limitAfter((batch) => allRetryable(batch, "wrong password", NO_PRESSURE)), learned);
   // Stored all the same, as some sinks do: too late is too late.
   stage.behave(
@@ -100,6 +99,7 @@ Deno.test("SinkWriter takes a write that timed out for a refusal, and no error o
   await bring(stage, 5000);
   const timedOut = sinkOf(stage).inFlightLimit!;
   assert(timedOut < learned, `${timedOut} after timeouts`);
+  assert(sinkOf(stage).refusedWrites > 0);
 });
 
 Deno.test("SinkGate.inFlightLimit rises no higher than all writers together can have in flight", async () => {

@@ -69,6 +69,7 @@ export function sinkSnapshot(changes: Partial<SinkSnapshot> = {}): SinkSnapshot 
     limit: null,
     tokens: null,
     throttledUntilAtMs: null,
+    refusedWrites: 0,
     throttleSecondsTotal: 0,
     lastSuccessAtMs: TAKEN_AT_MS - 1_000,
     deliveredRecords: 100,
