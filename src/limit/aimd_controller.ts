@@ -27,7 +27,10 @@ export class AimdController implements WriteController {
   readonly #window: SampleWindow = new SampleWindow();
   #limit: number;
 
-  /** @throws {RangeError} the bounds are not in order. */
+  /**
+   * Starts at `initial`.
+   * @throws {RangeError} the bounds are not in order.
+   */
   constructor(bounds: ControlBounds) {
     checkBounds(bounds);
     this.#bounds = bounds;

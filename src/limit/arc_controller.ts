@@ -35,7 +35,10 @@ export class ArcController implements WriteController {
   #refused = false;
   #reached = false;
 
-  /** @throws {RangeError} the bounds are not in order. */
+  /**
+   * Starts at `initial`.
+   * @throws {RangeError} the bounds are not in order.
+   */
   constructor(bounds: ControlBounds) {
     checkBounds(bounds);
     this.#bounds = bounds;

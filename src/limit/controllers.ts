@@ -13,6 +13,7 @@ export type WriteControlKind = typeof WRITE_CONTROL_KINDS[number];
 
 /** A controller by name, with its bounds. */
 export interface WriteControl extends ControlBounds {
+  /** Its name. */
   readonly kind: WriteControlKind;
 }
 

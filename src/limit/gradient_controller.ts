@@ -46,7 +46,10 @@ export class GradientController implements WriteController {
   /** With its fraction, which adds up to whole writes over windows. */
   #estimate: number;
 
-  /** @throws {RangeError} the bounds are not in order. */
+  /**
+   * Starts at `initial`.
+   * @throws {RangeError} the bounds are not in order.
+   */
   constructor(bounds: ControlBounds) {
     checkBounds(bounds);
     this.#bounds = bounds;

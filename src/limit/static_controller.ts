@@ -5,7 +5,10 @@ import { checkBounds, type ControlBounds, type WriteController } from "./write_c
 export class StaticController implements WriteController {
   readonly limit: number;
 
-  /** @throws {RangeError} the bounds are not in order. */
+  /**
+   * Starts at `initial`.
+   * @throws {RangeError} the bounds are not in order.
+   */
   constructor(bounds: ControlBounds) {
     checkBounds(bounds);
     this.limit = bounds.initial;

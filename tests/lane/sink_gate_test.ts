@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { SinkGate } from "../../src/lane/sink_gate.ts";
+import type { WriteControl } from "../../src/limit/controllers.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
@@ -34,4 +35,28 @@ Deno.test("SinkGate.failed() and .answered() log once that the sink is down, wit
     { level: "warn", message: "sink is down", fields: { sink: "remote", reason: "connection refused" } },
     { level: "info", message: "sink is up again", fields: { sink: "remote" } },
   ]);
+});
+
+Deno.test("SinkGate takes over from its predecessor what a controller of the same kind has found", () => {
+  const clock = new ManualClock();
+  const gateWith = (control: WriteControl, predecessor?: SinkGate): SinkGate =>
+    new SinkGate({
+      sink: "remote",
+      clock,
+      limits: {},
+      control,
+      downAfterMs: 100,
+      predecessor,
+      log: new LogLines(),
+    });
+  const control: WriteControl = { kind: "arc", initial: 1, min: 1, max: 9 };
+  const first = gateWith(control);
+  for (let endMs = 0; endMs < 5000; endMs += 1000) {
+    const inFlight = first.inFlightLimit;
+    first.account.controller.update({ endMs, latencyMs: 100, inFlight, refused: false });
+  }
+  assertEquals(first.inFlightLimit, 5);
+  const second = gateWith({ ...control, max: 4 }, first);
+  assertEquals(second.inFlightLimit, 4);
+  assertEquals(gateWith({ ...control, kind: "static", initial: 2 }, second).inFlightLimit, 2);
 });

@@ -24,7 +24,14 @@ function unopenable(reason: (attempt: number) => string) {
   const clock = new ManualClock();
   const log = new LogLines();
   const openedAtMs: number[] = [];
-  const gate = new SinkGate({ sink: "far", clock, limits: {}, inFlightLimit: 1, downAfterMs: 60_000, log });
+  const gate = new SinkGate({
+    sink: "far",
+    clock,
+    limits: {},
+    control: { kind: "static", initial: 1, min: 1, max: 1 },
+    downAfterMs: 60_000,
+    log,
+  });
   const writer = new SinkWriter({
     gate,
     writesInFlight: 1,
