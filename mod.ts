@@ -73,6 +73,8 @@ export { StaticController } from "./src/limit/static_controller.ts";
 export { AimdController } from "./src/limit/aimd_controller.ts";
 export { ArcController } from "./src/limit/arc_controller.ts";
 export { GradientController } from "./src/limit/gradient_controller.ts";
+export { PidController, type PidOptions, type PidSample } from "./src/limit/pid_controller.ts";
+export { WatermarkController, type WatermarkOptions } from "./src/limit/watermark_controller.ts";
 export { type Clock, systemClock, type Timer } from "./src/core/clock.ts";
 export type { LogFields, Logger, LogLevel } from "./src/core/log.ts";
 export {

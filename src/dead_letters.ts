@@ -193,7 +193,7 @@ function fileFor(sink: SinkConfig, dataDir: string): SinkConfig {
     definition,
     options: parsed,
     limit: null,
-    control: { kind: "static", initial: 1, min: 1, max: 1 },
+    control: { ...sink.control, kind: "static", initial: 1, min: 1, max: 1 },
     batch: definition.hints(parsed),
     parallelism: 1,
     weights: new Map(),

@@ -4,6 +4,9 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
+import { PidAdmission } from "./admission/pid_admission.ts";
+import type { SourceControl } from "./admission/source_control.ts";
+import { WatermarkAdmission } from "./admission/watermark_admission.ts";
 import type { SinkConfig } from "./config.ts";
 import { writeControl, writesInFlight } from "./config.ts";
 import { type Clock, rejectedBy } from "./core/clock.ts";
@@ -34,6 +37,8 @@ export class SinkUnit {
   readonly name: string;
   /** What its lanes share. */
   readonly gate: SinkGate;
+  /** What bounds the streams that bring records to it, or null. */
+  readonly source: SourceControl | null;
   /** One per adapter. */
   readonly writers: readonly SinkWriter[];
   /** Whether it is opened with the gateway, or when it is first needed. */
@@ -58,6 +63,9 @@ export class SinkUnit {
     this.#config = config;
     this.eager = eager;
     this.#clock = around.clock;
+    const keepsSource = predecessor !== null &&
+      isDeepStrictEqual(sourceOf(config), sourceOf(predecessor.config));
+    this.source = keepsSource ? predecessor.source : newSource(config, around.clock);
     this.gate = new SinkGate({
       sink: name,
       clock: around.clock,
@@ -65,6 +73,7 @@ export class SinkUnit {
       control: writeControl(config),
       downAfterMs: config.downAfterMs,
       lazy: !eager,
+      observer: this.source instanceof PidAdmission ? this.source : undefined,
       predecessor: predecessor?.gate,
       log: around.log,
     });
@@ -160,4 +169,20 @@ export class SinkUnit {
       this.#tellClosed();
     }
   }
+}
+
+/** What makes the controller of the source what it is: another needs another. */
+function sourceOf(config: SinkConfig): unknown {
+  return { control: config.control, slots: slotsOf(config) };
+}
+
+function newSource(config: SinkConfig, clock: Clock): SourceControl | null {
+  const { kind, minRecordsPerSecond, highMark, lowMark } = config.control;
+  if (kind === "pid") return new PidAdmission({ clock, minRecordsPerSecond, slots: slotsOf(config) });
+  return kind === "watermark" ? new WatermarkAdmission({ high: highMark, low: lowMark }) : null;
+}
+
+/** Writes that may be under way at a time. */
+function slotsOf(config: SinkConfig): number {
+  return Math.min(config.control.initial, config.parallelism * writesInFlight(config));
 }

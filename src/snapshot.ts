@@ -38,6 +38,7 @@ export function takeSnapshot(gateway: Observed): GatewaySnapshot {
   const wallMs = clock.wallMs();
   const toWall = (timeMs: number) => wallMs - (nowMs - timeMs);
   const allStreams = units.allStreams();
+  const live = [...units.streams.values()];
   return {
     id: config.gateway.id,
     version: gateway.version,
@@ -52,7 +53,7 @@ export function takeSnapshot(gateway: Observed): GatewaySnapshot {
     },
     streams: streams.map((stream) => streamSnapshot(stream, nowMs)),
     lanes: streams.flatMap((stream) => laneSnapshots(stream, nowMs, toWall)),
-    sinks: [...units.sinks.values()].map((sink) => sinkSnapshot(sink, allStreams, nowMs, toWall)),
+    sinks: [...units.sinks.values()].map((sink) => sinkSnapshot(sink, allStreams, live, nowMs, toWall)),
     ledger: streams.flatMap(ledgerRows),
     tasks: streams.flatMap(({ units: [stream] }) => taskSnapshots(stream, nowMs)),
     draining: units.retirement.report(toWall),
@@ -62,6 +63,7 @@ export function takeSnapshot(gateway: Observed): GatewaySnapshot {
 function sinkSnapshot(
   sink: SinkUnit,
   streams: readonly StreamUnit[],
+  live: readonly StreamUnit[],
   nowMs: number,
   toWall: (ms: number) => number,
 ): SinkSnapshot {
@@ -83,6 +85,7 @@ function sinkSnapshot(
     controller: config.control.kind,
     inFlightBatches: gate.inFlight,
     inFlightLimit: gate.inFlightLimit,
+    source: sourceSnapshot(sink, live),
     limit: fromLimits(gate.limits),
     tokens: tokenLevels(gate.tokens()),
     throttledUntilAtMs: gate.throttleUntilMs > nowMs ? toWall(gate.throttleUntilMs) : null,
@@ -99,6 +102,14 @@ function sinkSnapshot(
     bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.byteRate.rate(nowMs), 0),
     writeSeconds: gate.account.writeSeconds.snapshot(),
   };
+}
+
+function sourceSnapshot({ name, source }: SinkUnit, live: readonly StreamUnit[]): SinkSnapshot["source"] {
+  if (source === null) return null;
+  const closedStreams = live.filter((stream) => stream.source.waitMsFor(name) > 0).map((stream) =>
+    stream.name
+  );
+  return { closedStreams, recordsPerSecond: source.recordsPerSecond };
 }
 
 function taskSnapshots(stream: StreamUnit, nowMs: number): TaskSnapshot[] {

@@ -16,6 +16,7 @@ import { TaskState, TaskTime } from "./monitor/task_time.ts";
 import type { ResultPartition } from "./partition/result_partition.ts";
 import { buildPipeline, type LaneUnit } from "./pipeline.ts";
 import type { SinkUnit, Surroundings } from "./sink_unit.ts";
+import { SourceFeeds } from "./source_feeds.ts";
 import type { StreamShape } from "./stream_shape.ts";
 
 export type { LaneUnit } from "./pipeline.ts";
@@ -40,6 +41,8 @@ export class StreamUnit {
   readonly lanes: readonly LaneUnit[];
   /** Who gets a segment. */
   readonly admission: Admission;
+  /** What the controllers of its sinks let in. */
+  readonly source: SourceFeeds;
   /** Where its requests come in. */
   readonly door: StreamDoor;
   /** Time of its ingress. */
@@ -96,6 +99,7 @@ export class StreamUnit {
     }, around);
     this.partition = partition;
     this.lanes = lanes;
+    this.source = new SourceFeeds(lanes, partition, around.clock);
     this.admission = new Admission({
       partition,
       clock: around.clock,
@@ -105,6 +109,7 @@ export class StreamUnit {
       maxStallMs: config.maxStallMs,
       quota: config.limit ? toLimits(config.limit) : null,
       quotaBefore: predecessor?.admission.quota ?? null,
+      source: this.source,
       drain: () => this.#drain(),
     });
     this.door = new StreamDoor({
@@ -252,10 +257,16 @@ export class StreamUnit {
       }
     }
     const { lane, sink } = binding;
+    const { recordsPerSecond } = this.source;
+    const isPaced = recordsPerSecond < Infinity;
+    const { acceptedRecords, acceptedBytes } = this.partition;
+    const drains = lane.drain.rate(now);
+    // Who is let in at the rate of a controller comes no faster, however fast the lane drains.
+    const enters = isPaced ? recordsPerSecond * acceptedBytes / Math.max(1, acceptedRecords) : Infinity;
     return {
-      bytesPerSecond: lane.drain.rate(now),
+      bytesPerSecond: Math.min(drains, enters),
       stalledMs: lane.input.held > 0 ? lane.drain.stalledMs(now) : 0,
-      hintMs: Math.max(0, sink.gate.throttleUntilMs - now),
+      hintMs: Math.max(0, sink.gate.throttleUntilMs - now, isPaced ? this.source.waitMs() : 0),
     };
   }
 }

@@ -14,9 +14,13 @@ import type { Segment } from "../buffer/segment.ts";
 import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
 import type { ResultPartition } from "../partition/result_partition.ts";
 import { ReturnPromises } from "./return_promises.ts";
+import type { SourceGate } from "./source_control.ts";
 
 /** Part of a quota's wait that may be added, so that its clients do not come back together. */
 const QUOTA_JITTER = 0.2;
+
+/** Longest until those whom a sink's controller keeps out look again, ms: it may have changed its mind. */
+const MAX_LOOK_MS = 1_000;
 
 /** Time in which the rate for bookings follows the drain's, to two thirds, ms. */
 const STEADY_MS = 3_000;
@@ -94,6 +98,8 @@ export class Admission {
   readonly #drain: () => Drain;
   readonly #promises: ReturnPromises;
   readonly #quota: TokenBucket | null;
+  readonly #source: SourceGate | null;
+  #sourceTimer: Timer | null = null;
   /** Oldest first. */
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -112,7 +118,7 @@ export class Admission {
 
   /**
    * `drain` tells how the slowest lane does; `quota` is the stream's ingress limit, which what was taken of
-   * `quotaBefore` counts against.
+   * `quotaBefore` counts against; `source` is what the controllers of its sinks allow.
    */
   constructor(options: {
     partition: ResultPartition;
@@ -123,6 +129,7 @@ export class Admission {
     maxStallMs: number;
     quota: Limits | null;
     quotaBefore?: TokenBucket | null;
+    source?: SourceGate;
     drain: () => Drain;
   }) {
     this.partition = options.partition;
@@ -132,6 +139,7 @@ export class Admission {
     this.#maxWaitMs = options.maxWaitMs;
     this.#maxStallMs = options.maxStallMs;
     this.#drain = options.drain;
+    this.#source = options.source ?? null;
     this.#promises = new ReturnPromises(options.random);
     this.#quota = options.quota && quotaAfter(options.quotaBefore, options.quota, options.clock.nowMs());
   }
@@ -161,9 +169,20 @@ export class Admission {
     return this.#quota;
   }
 
-  /** Whether `body` may take from the pool now: nobody older waits, no lane that blocks is full, and what is free is not promised to others. */
+  /** Whether no controller of a sink keeps records out now. */
+  get sourceIsOpen(): boolean {
+    return this.#source === null || this.#source.waitMs() === 0;
+  }
+
+  /** What was promised was of what the sink takes, and comes no faster: who was told to come back need not wait again. */
+  #sourceLetsIn(body: Pick<AdmittedBody, "promised">): boolean {
+    return body.promised || this.sourceIsOpen;
+  }
+
+  /** Whether `body` may take from the pool now: nobody older waits, no lane that blocks is full, no sink's controller keeps it out, and what is free is not promised to others. */
   mayTake(body: Pick<AdmittedBody, "age" | "promised" | "expectedBytes">): boolean {
-    return this.#isFirst(body.age) && this.#isSpare() && this.partition.hasRoomFor(body.expectedBytes) &&
+    return this.#isFirst(body.age) && this.#sourceLetsIn(body) && this.#isSpare() &&
+      this.partition.hasRoomFor(body.expectedBytes) &&
       (body.promised || !this.#isPromised());
   }
 
@@ -172,7 +191,7 @@ export class Admission {
    * that was begun can be ended.
    */
   take(body: AdmittedBody, inRecord: boolean): Segment | null {
-    if (!this.#isFirst(body.age)) return null;
+    if (!this.#isFirst(body.age) || !(inRecord || this.#sourceLetsIn(body))) return null;
     if (!body.promised && body.heldSegments === 0 && this.#isPromised()) return null;
     const pool = this.partition.pool;
     if (!inRecord && !(pool.isAvailable && this.#isSpare())) {
@@ -232,6 +251,7 @@ export class Admission {
     const bytes = body.expectedBytes;
     this.#waitingBytes += bytes;
     this.#waiting.splice(at, 0, { body, bytes, timer });
+    this.#lookAtSource();
     return true;
   }
 
@@ -258,6 +278,24 @@ export class Admission {
     } finally {
       this.#serving = false;
     }
+    this.#lookAtSource();
+  }
+
+  /** Who waits because of a sink's controller is served when that lets in again. */
+  #lookAtSource(): void {
+    if (this.#source === null) return;
+    if (this.#waiting.length === 0 && this.#readers.size === 0) {
+      this.#sourceTimer?.cancel();
+      this.#sourceTimer = null;
+      return;
+    }
+    if (this.#sourceTimer !== null) return;
+    const waitMs = this.#source.waitMs();
+    if (waitMs === 0) return;
+    this.#sourceTimer = this.#clock.setTimer(() => {
+      this.#sourceTimer = null;
+      this.serve();
+    }, Math.max(1, Math.min(waitMs, MAX_LOOK_MS)));
   }
 
   /** Serves the one that waits longest, a request or a socket. False when there is no room for it, or nobody waits. */
@@ -265,11 +303,13 @@ export class Admission {
     const waiting = this.#waiting[0];
     const reader: PausedReader | undefined = this.#readers.values().next().value;
     if (reader !== undefined && (waiting === undefined || reader.age < waiting.body.age)) {
-      if (!this.partition.hasRoomFor(reader.expectedBytes) || !reader.retry()) return false;
+      if (!this.sourceIsOpen || !this.partition.hasRoomFor(reader.expectedBytes) || !reader.retry()) {
+        return false;
+      }
       this.#readers.delete(reader);
       return true;
     }
-    if (waiting === undefined) return false;
+    if (waiting === undefined || !this.#sourceLetsIn(waiting.body)) return false;
     if (!this.partition.hasRoomFor(waiting.body.expectedBytes) || !waiting.body.retry()) return false;
     this.#leave(waiting.body);
     return true;
@@ -292,12 +332,14 @@ export class Admission {
 
   /** Whether a message of `reader` may enter now: nobody older waits, and there is room that nobody was told of. */
   mayRead(reader: PausedReader): boolean {
-    return this.#isFirst(reader.age) && this.#isSpare() && this.partition.hasRoomFor(reader.expectedBytes);
+    return this.#isFirst(reader.age) && this.sourceIsOpen && this.#isSpare() &&
+      this.partition.hasRoomFor(reader.expectedBytes);
   }
 
   /** `reader` is told by `retry` when there may be room. It has no deadline: nobody waits for an answer. */
   waitToRead(reader: PausedReader): void {
     this.#readers.add(reader);
+    this.#lookAtSource();
   }
 
   /** `reader` is told by `quotaOpened` when the quota may have tokens for a record of `bytes`. */

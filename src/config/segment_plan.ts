@@ -10,7 +10,7 @@
  */
 import { ConfigError } from "../core/errors.ts";
 import { MAX_KEY_BYTES, META_WORDS, SLOT_BYTES } from "../core/record.ts";
-import type { WriteControl } from "../limit/controllers.ts";
+import type { WriteControl, WriteControlKind } from "../limit/controllers.ts";
 import { MAX_LANES } from "../partition/result_partition.ts";
 import { type DeadLetterPlan, planDeadLetters } from "./dead_letter_plan.ts";
 import type { BuffersConfig } from "./sections.ts";
@@ -115,16 +115,23 @@ export function segmentsOfRecord(recordBytes: number, segmentBytes: number): num
 
 /** Writes that one lane of `sink` may have in flight. */
 export function writesInFlight(sink: SinkConfig): number {
-  const { kind, initial, max } = sink.control;
+  const { initial, max } = sink.control;
+  const kind = writeControlKind(sink);
   return sink.order === "strict" ? 1 : Math.min(sink.batch.writesInFlight, kind === "static" ? initial : max);
 }
 
 /** The controller of the writes in flight of `sink`; one that learns gets bounds that all writers together can reach. */
 export function writeControl(sink: SinkConfig): WriteControl {
-  const { kind, initial, min, max } = sink.control;
+  const { initial, min, max } = sink.control;
+  const kind = writeControlKind(sink);
   if (kind === "static") return { kind, initial, min, max };
   const most = Math.min(max, writesInFlight(sink) * sink.parallelism);
   return { kind, initial: Math.min(initial, most), min: Math.min(min, most), max: most };
+}
+
+/** A controller of the source leaves the writes in flight as they are. */
+function writeControlKind({ control: { kind } }: SinkConfig): WriteControlKind {
+  return kind === "pid" || kind === "watermark" ? "static" : kind;
 }
 
 function laneShape(

@@ -7,26 +7,37 @@
 import { z } from "zod";
 import { WRITE_CONTROL_KINDS, type WriteControlKind } from "../limit/controllers.ts";
 import type { SinkDefinition, SinkHints } from "../sink/adapter.ts";
-import { between, choice, reference, spanMs, text, whole, yielding } from "./fields.ts";
+import { MAX_AMOUNT } from "../limit/allowance.ts";
+import { between, choice, positive, reference, spanMs, text, whole, yielding } from "./fields.ts";
 import { effectiveLimit, type LimitConfig, limitSchema } from "./limit_schema.ts";
-
-const LATER_CONTROLS = ["pid", "watermark"];
 
 /** Schema of `sinks.NAME.control`. */
 const controlSchema = z.strictObject({
-  kind: choice(WRITE_CONTROL_KINDS, LATER_CONTROLS).default("static").describe(
-    "How the writes in flight are bounded: static at initial; aimd, arc and gradient by what the sink takes",
+  kind: choice([...WRITE_CONTROL_KINDS, "pid", "watermark"]).default("static").describe(
+    "What bounds the writes in flight: static, or by what the sink takes aimd, arc, gradient; or the source: pid, watermark",
   ),
   initial: yielding(whole(1, 65_536), 4, "Writes in flight at the start; with static, always"),
   min: whole(1, 65_536).default(1).describe("Fewest writes in flight"),
   max: yielding(whole(1, 65_536), 32, "Most writes in flight"),
-}).transform(({ kind, initial, min, max }) => {
+  minRecordsPerSecond: positive(MAX_AMOUNT).default(100).describe(
+    "pid: lowest rate at which the sink's streams may bring records",
+  ),
+  highMark: positive(1).default(0.9).describe(
+    "watermark: a stream stops above this part of its lane's queue",
+  ),
+  lowMark: positive(1).default(0.4).describe("watermark: and goes on below this part of it"),
+}).transform(({ initial, min, max, ...control }) => {
   const most = max ?? Math.max(32, initial ?? 0, min);
-  return { kind, initial: initial ?? Math.max(min, Math.min(4, most)), min, max: most };
+  return { ...control, initial: initial ?? Math.max(min, Math.min(4, most)), min, max: most };
 }).refine(
   (control) => control.min <= control.initial && control.initial <= control.max,
   between<SinkConfig["control"]>(({ min, initial, max }) =>
     `min (${min}), initial (${initial}) and max (${max}) must stand in this order`
+  ),
+).refine(
+  (control) => control.lowMark < control.highMark,
+  between<SinkConfig["control"]>(({ lowMark, highMark }) =>
+    `lowMark (${lowMark}) must be below highMark (${highMark})`
   ),
 );
 
@@ -56,7 +67,7 @@ const weightNumber = whole(1, 1000);
 export const commonSinkSchema = z.strictObject({
   type: text().describe("Kind of sink, or a path to a module: ./my_sink.ts"),
   limit: limitSchema.optional().describe("Token bucket before the sink, retries included"),
-  control: controlSchema.prefault({}).describe("Bound of the writes in flight"),
+  control: controlSchema.prefault({}).describe("Bound of the writes in flight, or of the source"),
   batch: batchSchema.prefault({}).describe("Batch shape"),
   parallelism: whole(1, 64).default(1).describe("Writers, and lanes per stream; the key's hash chooses"),
   weight: z.union([weightNumber, z.record(z.string(), weightNumber)], { error: WEIGHT_RULE }).default(1)
@@ -89,12 +100,18 @@ export interface SinkConfig {
   readonly options: unknown;
   /** Token bucket, or null for none. */
   readonly limit: LimitConfig | null;
-  /** Bound of the writes in flight: `min <= initial <= max`. */
+  /** Bound of the writes in flight, `min <= initial <= max`, or of what the streams bring. */
   readonly control: {
-    readonly kind: WriteControlKind;
+    readonly kind: WriteControlKind | "pid" | "watermark";
     readonly initial: number;
     readonly min: number;
     readonly max: number;
+    /** With `pid`: the lowest rate that it sets. */
+    readonly minRecordsPerSecond: number;
+    /** With `watermark`: a stream stops above this part of its lane's queue. */
+    readonly highMark: number;
+    /** With `watermark`: it goes on below this part. */
+    readonly lowMark: number;
   };
   /** The sink's hints, with the keys of `batch` laid over them. */
   readonly batch: SinkHints;

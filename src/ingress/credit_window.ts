@@ -42,11 +42,11 @@ export class CreditWindows {
 
   /** Bytes and records that can be told now, of those wanted: all or nothing, so that no client gets crumbs. */
   mayTell(bytes: number, records: number): boolean {
-    const { partition, creditBytes } = this.#admission;
+    const { partition, creditBytes, sourceIsOpen } = this.#admission;
     const { pool } = partition;
     const cost = bytes + records * RECORD_BYTES;
     const freeBytes = (pool.size - pool.lentSegments) * pool.segmentBytes;
-    return partition.hasRoomFor(0) && creditBytes + cost <= freeBytes * SHARE_OF_FREE;
+    return sourceIsOpen && partition.hasRoomFor(0) && creditBytes + cost <= freeBytes * SHARE_OF_FREE;
   }
 
   /** `bytes` and `records` are told. */

@@ -197,11 +197,12 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
   }
 
   expire(): void {
-    const { policy } = this.#door;
+    const { policy, admission } = this.#door;
+    const what = admission.sourceIsOpen ? "no segment came free" : "the control of a sink let nothing in";
     this.#refuseForRoom(
       this.#streaming
-        ? `no segment came free within maxStallMs ${policy.maxStallMs}`
-        : `no segment came free within maxWaitMs ${policy.maxWaitMs}`,
+        ? `${what} within maxStallMs ${policy.maxStallMs}`
+        : `${what} within maxWaitMs ${policy.maxWaitMs}`,
     );
   }
 
@@ -490,7 +491,8 @@ export class IngestRequest implements AdmittedBody, AckOwner, Dated {
     const need = Math.max(bytes, this.expectedBytes);
     const seconds = admission.retryAfterSeconds(need, this.promised);
     this.#exchange.keepRank(this.age, this.#door.clock.nowMs() + seconds * 1000 - EARLY_MS);
-    this.#problem("no-buffers", 429, `${why}; try again in ${seconds} s`, ["Retry-After", String(seconds)]);
+    const kind = admission.sourceIsOpen ? "no-buffers" : "sink-behind";
+    this.#problem(kind, 429, `${why}; try again in ${seconds} s`, ["Retry-After", String(seconds)]);
   }
 
   #problem(kind: ProblemKind, status: number, detail: string, headers: readonly string[] = []): void {

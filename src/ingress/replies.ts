@@ -46,6 +46,7 @@ export type ProblemKind =
   | "sink-down"
   | "quota-exceeded"
   | "no-buffers"
+  | "sink-behind"
   | "bad-request"
   | "not-delivered-in-time"
   | "stopped";
@@ -67,6 +68,7 @@ const TITLES: Readonly<Record<ProblemKind, string>> = {
   "sink-down": "A sink is down",
   "quota-exceeded": "The stream's quota is used up",
   "no-buffers": "The stream's buffers are full",
+  "sink-behind": "A sink is behind and takes no more now",
   "bad-request": "Nothing acceptable",
   "not-delivered-in-time": "No outcome in time",
   "stopped": "The gateway stopped",

@@ -52,6 +52,10 @@ export class SegmentBatch implements Batch {
   attempt = 1;
   /** Clock time at which the oldest record was accepted. */
   acceptedAtMsOldest = 0;
+  /** Clock time at which its last record had come, about: from then on it could have been written as it is. */
+  readyAtMs = 0;
+  /** How full it was when it was formed, 0 to 1; 1 where more waited than it could take. */
+  fill = 1;
   /** Which batch of its lane it is, or is a part of, in the order in which they were formed. */
   sequence = 0;
   /** Clock time before which a retry does not start. */
@@ -89,6 +93,8 @@ export class SegmentBatch implements Batch {
     part.sequence = this.sequence;
     part.keyed = this.keyed;
     part.acceptedAtMsOldest = this.acceptedAtMsOldest;
+    part.readyAtMs = this.readyAtMs;
+    part.fill = this.fill;
     for (let i = 0; i < part.count; i++) part.bytes += part.valueLength(i);
     return part;
   }

@@ -105,6 +105,7 @@ export class Batcher {
       if (entry === undefined) break;
       const buffer = entry.buffer;
       if (batch.count === 0) batch.acceptedAtMsOldest = buffer.acceptedAtMs;
+      batch.readyAtMs = buffer.acceptedAtMs;
       batch.buffers.push(entry);
       let slot = entry.cursor;
       for (; slot < buffer.endSlot; slot++) {
@@ -125,6 +126,8 @@ export class Batcher {
     }
     this.#records -= batch.count;
     this.#bytes -= encoded;
+    const moreWaits = this.#records > 0 || this.#parts.input.queue.backlog > 0;
+    batch.fill = moreWaits ? 1 : Math.min(1, Math.max(batch.count / maxRecords, encoded / maxBytes));
     this.#sinceMs = this.#parts.clock.nowMs();
     keys?.add(batch);
     this.stop();

@@ -8,6 +8,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
 import type { WriteControl } from "../limit/controllers.ts";
 import type { Limits, TokenBucket } from "../limit/token_bucket.ts";
+import type { WriteObserver } from "../limit/write_meter.ts";
 import type { Pressure } from "../sink/adapter.ts";
 import { SinkAccount } from "./sink_account.ts";
 
@@ -30,6 +31,8 @@ export class SinkGate {
   reason = "";
   /** What belongs to the sink's name: its counts, and what its limit has given out. */
   readonly account: SinkAccount;
+  /** Who learns from its writes how fast it is, or null. */
+  readonly observer: WriteObserver | null;
   readonly #clock: Clock;
   readonly #downAfterMs: number;
   readonly #lazy: boolean;
@@ -38,6 +41,10 @@ export class SinkGate {
   #paused = false;
   #tryingSinceMs = -1;
   #lastState: SinkState = "opening";
+  /** Whether a limiter holds back a write that could start otherwise. */
+  #limited = false;
+  /** Until when one did, clock time. */
+  #limitedUntilMs = -Infinity;
   #wakers: (() => void)[] = [];
   #nextWaker = 0;
   #timer: Timer | null = null;
@@ -55,6 +62,7 @@ export class SinkGate {
     control: WriteControl;
     downAfterMs: number;
     lazy?: boolean;
+    observer?: WriteObserver;
     predecessor?: SinkGate;
     log: Logger;
   }) {
@@ -63,6 +71,7 @@ export class SinkGate {
     this.stateSinceMs = options.clock.nowMs();
     this.#downAfterMs = options.downAfterMs;
     this.#lazy = options.lazy ?? false;
+    this.observer = options.observer ?? null;
     this.#log = options.log;
     const { predecessor } = options;
     this.account = predecessor?.account ??
@@ -130,9 +139,11 @@ export class SinkGate {
 
   /** Whether a write could start now, tokens apart. Arms a timer when only time is missing. */
   mayWrite(): boolean {
+    if (this.#paused) this.#limited = true;
     if (this.#paused || this.inFlight >= this.inFlightLimit) return false;
     const now = this.#clock.nowMs();
     if (now < this.throttleUntilMs) {
+      this.#limited = true;
       this.#wakeIn(this.throttleUntilMs - now);
       return false;
     }
@@ -148,6 +159,7 @@ export class SinkGate {
     const askRecords = Math.min(records, bucket.maxRecords);
     const askBytes = Math.min(bytes, bucket.maxBytes);
     if (bucket.take(askRecords, askBytes, now)) return true;
+    this.#limited = true;
     this.#wakeIn(bucket.waitMs(askRecords, askBytes, now));
     return false;
   }
@@ -161,6 +173,15 @@ export class SinkGate {
       Math.min(bytes, bucket.maxBytes),
       this.#clock.nowMs(),
     );
+  }
+
+  /** A write begins of records that could have been written since `readyAtMs`, had the sink had time and no limiter held them. */
+  writing(readyAtMs: number): void {
+    this.trying();
+    const now = this.#clock.nowMs();
+    if (this.#limited) this.#limitedUntilMs = now;
+    this.#limited = false;
+    this.observer?.started(now - Math.max(readyAtMs, this.#limitedUntilMs));
   }
 
   /** A write, or an opening, begins. */

@@ -204,9 +204,11 @@ export class SinkWriter {
   #write(lane: WritingLane, batch: SegmentBatch): void {
     this.inFlight++;
     this.gate.inFlight++;
-    this.gate.trying();
+    const startMs = this.#clock.nowMs();
+    // What was not full was ready as it was formed, and a retry waited for its own time.
+    this.gate.writing(batch.fill === 1 && batch.attempt === 1 ? batch.readyAtMs : startMs);
     const abort = new AbortController();
-    const flight = { lane, batch, startMs: this.#clock.nowMs(), abort };
+    const flight = { lane, batch, startMs, abort };
     let returned: WriteResult | Promise<WriteResult>;
     try {
       returned = this.#adapter!.write(batch, abort.signal);
@@ -243,7 +245,14 @@ export class SinkWriter {
     this.gate.inFlight--;
     this.gate.account.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
     if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
+    const { account: { totals }, observer } = this.gate;
+    const settledBefore = totals.delivered + totals.rejected;
     lane.end(batch, end, this.gate);
+    observer?.ended(
+      totals.delivered + totals.rejected - settledBefore,
+      this.#clock.nowMs() - startMs,
+      batch.fill,
+    );
     if (this.inFlight === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     if (this.#closed) return;
     this.gate.wake();

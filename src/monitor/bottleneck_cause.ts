@@ -27,6 +27,8 @@ export type BottleneckCause =
   | "in-flight-limit"
   /** The sink takes less than comes. */
   | "slow-sink"
+  /** A controller of the source lets the stream bring nothing to its sink. */
+  | "sink-control"
   /** The network pool is used up by other streams. */
   | "network-pool"
   /** The stream's own share of segments is used up. */
@@ -125,6 +127,16 @@ function explainUp(
 /** Why a stream gets no segment although none of its lanes is at work. */
 export function explainIngress(snapshot: GatewaySnapshot, task: TaskSnapshot): Explanation {
   const stream = snapshot.streams.find(({ name }) => name === task.stream);
+  const keeper = snapshot.sinks.find(({ source }) => source?.closedStreams.includes(task.stream));
+  if (keeper !== undefined && task.perSecond.busyMs <= 500) {
+    const rate = keeper.source?.recordsPerSecond ?? null;
+    const allows = rate === null ? "" : `, which lets ${Math.round(rate)} records/s of all streams in`;
+    return {
+      cause: "sink-control",
+      sentence:
+        `Stream "${task.stream}" is kept out by sink "${keeper.name}" (control: ${keeper.controller})${allows}.`,
+    };
+  }
   if (stream === undefined || stream.pool.available || task.perSecond.busyMs > 500) {
     return { cause: "busy", sentence: `Task "${task.task}" is at work all the time itself.` };
   }

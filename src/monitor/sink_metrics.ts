@@ -51,7 +51,7 @@ export const sinkMetrics: readonly Family[] = [
   perSink(
     "weir_sink_inflight_limit_batches",
     "gauge",
-    "Batches that may be written at a time; absent where the controller bounds the source.",
+    "Batches that may be written at a time; absent where no controller bounds them.",
     (sink) => sink.inFlightLimit,
   ),
   perSink(
@@ -60,6 +60,26 @@ export const sinkMetrics: readonly Family[] = [
     "Writes that the sink refused for load, or did not answer in time; controllers lower their limit for them.",
     (sink) => sink.refusedWrites,
   ),
+  perSink(
+    "weir_sink_admission_records_per_second",
+    "gauge",
+    "Records per second that the sink's control lets its streams bring; absent where it sets no rate.",
+    (sink) => sink.source?.recordsPerSecond ?? null,
+  ),
+  {
+    name: "weir_sink_admission_open",
+    help:
+      "1 while the sink's control lets the stream bring records, else 0; absent where it does not bound the source.",
+    type: "gauge",
+    collect({ gateway }, emit) {
+      for (const { name, source } of gateway.sinks) {
+        if (source === null) continue;
+        for (const { stream } of gateway.lanes.filter((lane) => lane.sink === name && lane.writer === 0)) {
+          emit({ stream, sink: name }, Number(!source.closedStreams.includes(stream)));
+        }
+      }
+    },
+  },
   {
     name: "weir_sink_limit_tokens",
     help: "Tokens left of the sink's static limit, by unit.",

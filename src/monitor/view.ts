@@ -216,8 +216,10 @@ export interface SinkSnapshot {
   readonly controller: string;
   /** Batches that are being written. */
   readonly inFlightBatches: number;
-  /** Batches that may be written at a time; null where the controller bounds the source instead. */
+  /** Batches that may be written at a time; null where no controller bounds them. */
   readonly inFlightLimit: number | null;
+  /** What the controller lets the sink's streams bring; null where it does not bound the source. */
+  readonly source: SourceSnapshot | null;
   /** The static limit; null without one. */
   readonly limit: RateLimit | null;
   /** Tokens of the static limit; null without one. */
@@ -248,6 +250,14 @@ export interface SinkSnapshot {
   readonly bytesPerSecond: number;
   /** Start of a write to its answer, per batch. All sinks share their bounds. */
   readonly writeSeconds: HistogramSnapshot;
+}
+
+/** A controller that bounds what streams bring to a sink. */
+export interface SourceSnapshot {
+  /** Streams that may bring nothing now. */
+  readonly closedStreams: readonly string[];
+  /** Records per second that all streams together may bring; null without such a limit, and before the first estimate. */
+  readonly recordsPerSecond: number | null;
 }
 
 /** What became of a stream's records at one sink: accepted = delivered + deadLettered + shed + lost + spooled + inFlight. */

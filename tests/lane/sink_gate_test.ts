@@ -60,3 +60,37 @@ Deno.test("SinkGate takes over from its predecessor what a controller of the sam
   assertEquals(second.inFlightLimit, 4);
   assertEquals(gateWith({ ...control, kind: "static", initial: 2 }, second).inFlightLimit, 2);
 });
+
+Deno.test("SinkGate.writing() tells how long records waited for the sink, without what bucket, throttle or pause took", () => {
+  const clock = new ManualClock();
+  const delays: number[] = [];
+  const observer = { started: (delayMs: number) => void delays.push(delayMs), ended: () => {} };
+  const gate = new SinkGate({
+    sink: "slow",
+    clock,
+    limits: { recordsPerSecond: 10, burstRecords: 10 },
+    control: { kind: "static", initial: 1, min: 1, max: 1 },
+    downAfterMs: 100,
+    log: new LogLines(),
+    observer,
+  });
+  const waitFor = (holds: () => boolean): void => {
+    while (!holds()) clock.advance(100);
+    gate.writing(0);
+  };
+  clock.advance(300);
+  waitFor(() => gate.mayWrite() && gate.takeTokens(10, 0));
+  waitFor(() => gate.takeTokens(10, 0));
+  clock.advance(50);
+  waitFor(() => gate.mayWrite());
+  gate.press({ kind: "throttle", delayMs: 500 });
+  waitFor(() => gate.mayWrite());
+  gate.setPaused(true);
+  assertEquals(gate.mayWrite(), false);
+  clock.advance(700);
+  gate.setPaused(false);
+  waitFor(() => gate.mayWrite());
+  // Held by the bucket, 50 ms after that, by a throttle, by a pause.
+  assertEquals(delays, [300, 0, 50, 0, 0]);
+  gate.close();
+});

@@ -208,6 +208,21 @@ Deno.test("reportBackPressure() names the network pool when other streams have i
   assertEquals(bottlenecks.map(({ task, cause }) => [task, cause]), [["ingress/events", "network-pool"]]);
 });
 
+Deno.test("reportBackPressure() names the control of a sink that keeps the stream out", () => {
+  const snapshot = pressed({}, 0, { backlogBuffers: 0, heldBuffers: 0 });
+  const source = { closedStreams: ["events"], recordsPerSecond: 1_499.6 };
+  const { bottlenecks } = reportBackPressure({
+    ...snapshot,
+    sinks: [sinkSnapshot({ controller: "pid", source })],
+  });
+  assertEquals(bottlenecks, [{
+    task: "ingress/events",
+    cause: "sink-control",
+    sentence:
+      'Stream "events" is kept out by sink "archive" (control: pid), which lets 1500 records/s of all streams in.',
+  }]);
+});
+
 Deno.test("reportBackPressure() names the stream's own share when the pool has free segments", () => {
   const snapshot = pressed({}, 0, { backlogBuffers: 0, heldBuffers: 0 });
   const pool = { min: 34, max: 64, size: 64, lent: 64, idle: 0, overdraft: 0, available: false };

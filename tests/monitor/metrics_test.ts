@@ -40,6 +40,7 @@ function fullSnapshot(): GatewaySnapshot {
         writeSeconds: write.snapshot(),
         tokens: { records: 7, bytes: 1_024 },
         inFlightBatches: 2,
+        source: { closedStreams: ["events"], recordsPerSecond: 1_234.5 },
       }),
       sinkSnapshot({ name: "dead", state: "down", inFlightLimit: null, writeSeconds: write.snapshot() }),
     ],
@@ -60,6 +61,8 @@ Deno.test("Metrics.render() has every metric that operators are told of", async 
       'weir_sink_inflight_batches{sink="archive"} 2',
       'weir_sink_inflight_limit_batches{sink="archive"} 4',
       'weir_sink_refused_writes_total{sink="archive"} 0',
+      'weir_sink_admission_records_per_second{sink="archive"} 1234.5',
+      'weir_sink_admission_open{stream="events",sink="archive"} 0',
       'weir_sink_limit_tokens{sink="archive",unit="bytes"} 1024',
       'weir_sink_throttle_seconds_total{sink="archive"} 0',
       'weir_task_time_seconds_total{task="ingress/events",state="idle"} 0.99',
@@ -98,6 +101,7 @@ Deno.test("Metrics.render() leaves out what a sink does not have", async () => {
   assertStringIncludes(text, 'weir_sink_inflight_limit_batches{sink="archive"}');
   assert(!text.includes('weir_sink_inflight_limit_batches{sink="dead"}'));
   assert(!text.includes('weir_sink_limit_tokens{sink="dead"'));
+  assert(!/weir_sink_admission_\w+\{[^}]*sink="dead"/.test(text));
 });
 
 Deno.test("Metrics.render() does not mix two scrapes at once", async () => {

@@ -66,6 +66,7 @@ export function sinkSnapshot(changes: Partial<SinkSnapshot> = {}): SinkSnapshot 
     controller: "static",
     inFlightBatches: 0,
     inFlightLimit: 4,
+    source: null,
     limit: null,
     tokens: null,
     throttledUntilAtMs: null,
