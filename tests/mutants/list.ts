@@ -23,6 +23,9 @@ const LIMITS = ["tests/scenarios/limits_test.ts"];
 const SOCKETS = ["tests/ingress/websocket_plain_test.ts"];
 const SESSIONS = ["tests/ingress/websocket_session_test.ts"];
 const WINDOWS = ["tests/ingress/credit_windows_test.ts"];
+const SOURCES = ["tests/limit/source_scenarios_test.ts"];
+const RETURNS = ["tests/admission/source_retry_after_test.ts"];
+const GATES = ["tests/ingress/source_gate_test.ts"];
 const PARTIALS = ["tests/ingress/websocket_parts_test.ts"];
 const UNFINISHED = ["tests/ingress/websocket_budget_test.ts"];
 
@@ -273,6 +276,41 @@ export const MUTANTS: readonly Mutant[] = [
     from: "this.#windows.used(Math.max(0, this.bytes), Math.max(0, this.records));",
     to: "",
     tests: WINDOWS,
+  },
+  {
+    name: "pid: what waits for a limiter counts as waiting for the sink",
+    file: "src/lane/sink_gate.ts",
+    from: "if (this.#limited) this.#limitedUntilMs = now;",
+    to: "",
+    tests: SOURCES,
+  },
+  {
+    name: "pid: what is delivered is owed all the same",
+    file: "src/admission/pid_admission.ts",
+    from: "limiter.oweAtMost(feed.unsettledRecords, nowMs);",
+    to: "",
+    tests: SOURCES,
+  },
+  {
+    name: "watermark: on again as soon as it is below the high mark",
+    file: "src/limit/watermark_controller.ts",
+    from: "wasOff ? level > this.#low : level > this.#high",
+    to: "level > this.#high",
+    tests: SOURCES,
+  },
+  {
+    name: "source: who was told to come back finds the door shut",
+    file: "src/admission/admission.ts",
+    from: "return body.promised || this.sourceIsOpen;",
+    to: "return this.sourceIsOpen;",
+    tests: RETURNS,
+  },
+  {
+    name: "source: credit is told while the door is shut",
+    file: "src/ingress/credit_window.ts",
+    from: "return sourceIsOpen && partition.hasRoomFor(0) &&",
+    to: "return partition.hasRoomFor(0) &&",
+    tests: GATES,
   },
   {
     name: "partial: the oldest waits too, so nobody can finish",

@@ -58,8 +58,9 @@ function makeSink(chance: Chance, name: string, names: readonly string[]): Raw {
     parallelism: chance.pick([1, 1, 2, 3]),
     weight: chance.pick([1, 1, 3]),
     control: {
-      kind: chance.pick(["static", "static", "aimd", "arc", "gradient"]),
+      kind: chance.pick(["static", "static", "aimd", "arc", "gradient", "pid", "watermark"]),
       initial: chance.whole(1, 4),
+      minRecordsPerSecond: chance.pick([1, 100]),
     },
     batch: {
       maxRecords: chance.pick([1, 5, 40]),
