@@ -20,7 +20,7 @@ export class KafkaAdmin implements AsyncDisposable {
     });
   }
 
-  /** Creates a topic; `settings` as in Kafka's topic configs. */
+  /** Creates a topic and waits until brokers know it; `settings` as in Kafka's topic configs. */
   async createTopic(
     topic: string,
     partitions = 1,
@@ -28,6 +28,7 @@ export class KafkaAdmin implements AsyncDisposable {
   ): Promise<void> {
     const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
     await this.#admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+    await this.#admin.metadata({ topics: [topic], forceUpdate: true });
   }
 
   /** Deletes a topic. */

@@ -7,6 +7,8 @@
 import { assert } from "@std/assert";
 
 const DEADLINE_MS = 60_000;
+const LF = 0x0a;
+const decoder = new TextDecoder();
 
 /** A record as it is stored. */
 export interface StoredRecord {
@@ -17,7 +19,8 @@ export interface StoredRecord {
   readonly timestampMs: number;
   readonly key: string | null;
   readonly value: string;
-  /** In their order. */
+  readonly bytes: Uint8Array;
+  /** In their order; names and values without `,` and `=`. */
   readonly headers: readonly (readonly [string, string])[];
 }
 
@@ -36,26 +39,36 @@ export async function consume(
   options: ConsumeOptions = {},
 ): Promise<StoredRecord[]> {
   const properties = { "isolation.level": options.isolation ?? "read_committed", ...options.properties };
-  const output = await kcat(address, ["-C", "-t", topic, "-e", "-q", "-J"], properties);
+  const args = ["-C", "-t", topic, "-e", "-q", "-f", "%p %o %T %K %S %h\n%k%s\n"];
+  const output = await kcat(address, args, properties);
   const records: StoredRecord[] = [];
-  for (const line of output.split("\n")) {
-    if (line === "") continue;
-    const { topic, partition, offset, ts, key, payload, headers = [] } = JSON.parse(line) as {
-      topic: string;
-      partition: number;
-      offset: number;
-      ts: number;
-      key: string | null;
-      payload: string;
-      headers?: string[];
-    };
-    const pairs = Array.from(
-      { length: headers.length / 2 },
-      (_, i) => [headers[2 * i], headers[2 * i + 1]] as const,
-    );
-    records.push({ topic, partition, offset, timestampMs: ts, key, value: payload, headers: pairs });
+  for (let at = 0; at < output.length;) {
+    const lineEnd = output.indexOf(LF, at);
+    const fields = decoder.decode(output.subarray(at, lineEnd)).split(" ");
+    const [partition, offset, timestampMs, keyLength, valueLength] = fields.map(Number);
+    const keyEnd = lineEnd + 1 + Math.max(0, keyLength);
+    const bytes = output.slice(keyEnd, keyEnd + Math.max(0, valueLength));
+    records.push({
+      topic,
+      partition,
+      offset,
+      timestampMs,
+      key: keyLength < 0 ? null : decoder.decode(output.subarray(lineEnd + 1, keyEnd)),
+      value: decoder.decode(bytes),
+      bytes,
+      headers: headersOf(fields.slice(5).join(" ")),
+    });
+    at = keyEnd + bytes.length + 1;
   }
   return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+function headersOf(text: string): (readonly [string, string])[] {
+  if (text === "") return [];
+  return text.split(",").map((pair) => {
+    const equals = pair.indexOf("=");
+    return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+  });
 }
 
 /** Writes `lines`, each a value, or with `keyed` a key and a value with a tab between. */
@@ -76,7 +89,7 @@ async function kcat(
   args: readonly string[],
   properties: Readonly<Record<string, string>>,
   input = "",
-): Promise<string> {
+): Promise<Uint8Array> {
   const child = new Deno.Command("kcat", {
     args: [
       "-b",
@@ -94,6 +107,6 @@ async function kcat(
     child.output(),
     writer.write(new TextEncoder().encode(input)).then(() => writer.close()),
   ]);
-  assert(success, `kcat ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
+  assert(success, `kcat ${args.join(" ")}: ${decoder.decode(stderr)}`);
+  return stdout;
 }
