@@ -37,7 +37,12 @@ class KafkaSink implements SinkAdapter {
   /** The write before, so that numbers are taken in the order of the writes. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(client: KafkaClient, options: KafkaOptions, cluster: Cluster, { clock, log }: SinkContext) {
+  constructor(
+    client: KafkaClient,
+    options: KafkaOptions,
+    cluster: Cluster,
+    { clock, log, failing }: SinkContext,
+  ) {
     this.#choice = new TopicChoice(options.topic);
     this.#placement = new Placement(options.maxBatchBytes);
     this.#context = {
@@ -48,6 +53,7 @@ class KafkaSink implements SinkAdapter {
       options,
       clock,
       log,
+      failing: failing ?? (() => {}),
       closing: this.#closing.signal,
       learnedBytes: new Map(),
     };

@@ -39,6 +39,8 @@ export interface DeliveryContext {
   readonly options: KafkaOptions;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told why a write goes on. */
+  readonly failing: (reason: string) => void;
   /** Aborted when the sink is closed. */
   readonly closing: AbortSignal;
   /** Bytes of a batch by topic, where the brokers' limit showed to be below the sink's. */
@@ -243,6 +245,7 @@ export class Delivery {
   #again(run: PartitionRun, reason: string): void {
     this.#context.cluster.outdated();
     if (this.#signal.aborted && !run.isUnknown) this.#outcomes.retryRest(run, reason);
+    else this.#context.failing(reason);
   }
 
   /**
@@ -255,6 +258,7 @@ export class Delivery {
   }
 
   #tell(reason: string): void {
+    this.#context.failing(reason);
     if (this.#wasTold) return;
     this.#wasTold = true;
     this.#context.log.warn("a batch may be stored or not; its broker is asked until that is known", {
