@@ -6,6 +6,7 @@
 import type { SinkDefinition } from "../src/sink/adapter.ts";
 import { fileSink } from "./file.ts";
 import { elasticsearchSink } from "./elasticsearch.ts";
+import { kafkaSink } from "./kafka.ts";
 import { httpSink } from "./http.ts";
 import { memorySink } from "./memory.ts";
 import { stdoutSink } from "./stdout.ts";
@@ -16,5 +17,6 @@ export const builtInSinks: readonly SinkDefinition[] = [
   stdoutSink,
   httpSink,
   elasticsearchSink,
+  kafkaSink,
   memorySink,
 ];

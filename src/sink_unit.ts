@@ -100,6 +100,7 @@ export class SinkUnit {
             dataDir: around.dataDir,
             clock: around.clock,
             log: around.log.child({ sink: name }),
+            failing: (reason) => this.gate.failed(reason),
           }),
       }));
   }

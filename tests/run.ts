@@ -7,6 +7,7 @@
  * @module
  */
 import { tallyOf, type TestTally, uncaughtModules } from "./support/junit.ts";
+import { KafkaBroker } from "./services/kafka.ts";
 import { startOpenSearch } from "./services/opensearch.ts";
 import type { SearchNode } from "./services/search_node.ts";
 import { installMissing, TRAITS } from "./support/requirements.ts";
@@ -71,6 +72,12 @@ async function startSearchNode(args: readonly string[]): Promise<SearchNode | nu
   return isWanted ? await startOpenSearch() : null;
 }
 
+/** As `startSearchNode`, for the broker. */
+async function startBroker(args: readonly string[]): Promise<KafkaBroker | null> {
+  const isWanted = args.length === 0 && !Deno.env.has("WEIR_TEST_KAFKA") && TRAITS.kafka.isThere();
+  return isWanted ? await KafkaBroker.start() : null;
+}
+
 /** Runs the tests that `args` name, or all. Returns the exit code: 0 when at least one test ran and none failed. */
 export async function main(args: readonly string[]): Promise<number> {
   const installation = await installMissing((line) => console.log(`test tools: ${line}`));
@@ -81,7 +88,11 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const junitPath = `${folder}/junit.xml`;
     await using node = await startSearchNode(args);
-    const env: Record<string, string> = node === null ? {} : { WEIR_TEST_OPENSEARCH: node.url };
+    await using broker = await startBroker(args);
+    const env: Record<string, string> = {
+      ...node === null ? {} : { WEIR_TEST_OPENSEARCH: node.url },
+      ...broker === null ? {} : { WEIR_TEST_KAFKA: broker.address },
+    };
     const { code, output } = await runDenoTest(args.length > 0 ? args : ["tests"], junitPath, env);
     const tally = await readReport(junitPath);
     const uncaught = uncaughtModules(output).map((module) => `${module}: threw outside its tests`);

@@ -125,6 +125,11 @@ export interface SinkContext {
   readonly clock: Clock;
   /** Log lines carry the sink's name. */
   readonly log: Logger;
+  /**
+   * Tells why a write that goes on has no answer yet, for `readyz` and the log; the next write that ends takes it back.
+   * Not there outside a gateway.
+   */
+  readonly failing?: (reason: string) => void;
 }
 
 /** An open sink. */

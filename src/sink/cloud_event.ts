@@ -42,8 +42,8 @@ export function structuredEvent(
   return encoder.encode(`${head}${comma}${member}}`);
 }
 
-/** The HTTP binding percent-encodes what a header cannot hold (3.1.3.2); what is no such encoding stays as it is. */
-function percentDecoded(text: string): string {
+/** The value of an attribute from its header: the HTTP binding percent-encodes what a header cannot hold (3.1.3.2); what is no such encoding stays as it is. */
+export function percentDecoded(text: string): string {
   if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);

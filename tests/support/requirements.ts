@@ -40,6 +40,10 @@ export const TRAITS = {
     what: "javac and mvn on the PATH, or WEIR_TEST_OPENSEARCH",
     isThere: () => Deno.env.has("WEIR_TEST_OPENSEARCH") || isOnPath("javac") && isOnPath("mvn"),
   },
+  kafka: {
+    what: "java and mvn on the PATH, or WEIR_TEST_KAFKA",
+    isThere: () => Deno.env.has("WEIR_TEST_KAFKA") || isOnPath("java") && isOnPath("mvn"),
+  },
   mountTmpfs: { what: "Linux and the right to mount a tmpfs", isThere: mayMountTmpfs },
   networkNamespace: {
     what: "Linux 5.14 and the right to make a network namespace",
@@ -70,6 +74,7 @@ export const REQUIREMENTS = {
   },
   javac: { command: "javac", debianPackage: "openjdk-17-jdk-headless", use: "search clusters and brokers" },
   mvn: { command: "mvn", debianPackage: "maven", use: "fetching their jars" },
+  kcat: { command: "kcat", debianPackage: "kcat", use: "reading brokers by another client" },
   promtool: { command: "promtool", debianPackage: "prometheus", use: "checking /metrics" },
 } as const satisfies Record<string, Requirement>;
 

@@ -1,0 +1,192 @@
+/**
+ * Sends batches to Kafka, in order per key, each record stored once as long as the process lives. Batches carry a
+ * producer id and a sequence, and one that may be stored stays here, asked for under the same sequence, until the broker
+ * says; sending it as a new one could store it twice. What brokers say of their load (`throttle_time_ms`) is passed on.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { rejectedBy } from "../src/core/clock.ts";
+import {
+  allRetryable,
+  type Batch,
+  defineSink,
+  type SinkAdapter,
+  type SinkContext,
+  type SinkDefinition,
+  type WriteResult,
+} from "../src/sink/adapter.ts";
+import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
+import { Cluster, type TlsFiles, UnreachableError } from "./kafka/cluster.ts";
+import { Delivery, type DeliveryContext } from "./kafka/delivery.ts";
+import { type Compression, type KafkaOptions, optionsSchema, type TlsOption } from "./kafka/options.ts";
+import { WriteOutcomes } from "./kafka/outcomes.ts";
+import { PartitionRun } from "./kafka/partition_run.ts";
+import { NOWHERE, Placement } from "./kafka/placement.ts";
+import { Producer } from "./kafka/producer.ts";
+import { type Codec, RecordBatchEncoder } from "./kafka/record_batch.ts";
+import { TopicChoice } from "./kafka/topic_choice.ts";
+
+export type { KafkaOptions } from "./kafka/options.ts";
+
+class KafkaSink implements SinkAdapter {
+  readonly #choice: TopicChoice;
+  readonly #placement: Placement;
+  readonly #closing = new AbortController();
+  readonly #context: DeliveryContext;
+  /** The write before, so that numbers are taken in the order of the writes. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    client: KafkaClient,
+    options: KafkaOptions,
+    cluster: Cluster,
+    { clock, log, failing }: SinkContext,
+  ) {
+    this.#choice = new TopicChoice(options.topic);
+    this.#placement = new Placement(options.maxBatchBytes);
+    this.#context = {
+      client,
+      cluster,
+      producer: new Producer(client, cluster, options.idempotent),
+      encoder: new RecordBatchEncoder(codecOf(client, options.compression)),
+      options,
+      clock,
+      log,
+      failing: failing ?? (() => {}),
+      closing: this.#closing.signal,
+      learnedBytes: new Map(),
+    };
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = Promise.all([before, promise]);
+    try {
+      await Promise.race([before, abortOf(signal)]);
+      if (signal.aborted) return allRetryable(batch, "the write before it has no answer yet");
+      return await this.#deliver(batch, signal);
+    } finally {
+      resolve();
+    }
+  }
+
+  /** Asks for all topics, and for the right to write at all. */
+  async check(signal: AbortSignal): Promise<void> {
+    await Promise.race([this.#check(), rejectedBy(signal)]);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the sink was closed before the broker told what became of a batch"));
+    await this.#context.cluster.close();
+  }
+
+  async #check(): Promise<void> {
+    const { cluster, producer } = this.#context;
+    await cluster.refresh(this.#choice.topics);
+    for (const state of cluster.known.values()) {
+      if (state.kind === "missing") throw new Error(state.reason);
+    }
+    await producer.ready();
+  }
+
+  async #deliver(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
+    const outcomes = new WriteOutcomes(batch.count);
+    const topicOf = this.#chooseTopics(batch, outcomes);
+    const names = this.#choice.topics;
+    const { cluster } = this.#context;
+    try {
+      await cluster.know(names.filter((_, t) => topicOf.includes(t)));
+    } catch (error) {
+      if (error instanceof UnreachableError) return this.#retryAll(batch, topicOf, outcomes, error.message);
+      throw error;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      if (topicOf[i] === NOWHERE) continue;
+      const state = cluster.known.get(names[topicOf[i]]);
+      if (state?.kind !== "missing") continue;
+      outcomes.retry(i, state.reason);
+      topicOf[i] = NOWHERE;
+    }
+    const runs = this.#placement.place(batch, topicOf, names, cluster.known).map((run) =>
+      new PartitionRun(run)
+    );
+    const delivery = new Delivery(this.#context, batch, outcomes, signal);
+    await delivery.send(runs);
+    return outcomes.result(delivery.throttleMs);
+  }
+
+  #chooseTopics(batch: Batch, outcomes: WriteOutcomes): Int32Array {
+    const topicOf = new Int32Array(batch.count);
+    for (let i = 0; i < batch.count; i++) {
+      const topic = this.#choice.of(batch, i);
+      if (typeof topic === "string") outcomes.reject(i, topic);
+      topicOf[i] = typeof topic === "string" ? NOWHERE : topic;
+    }
+    return topicOf;
+  }
+
+  #retryAll(batch: Batch, topicOf: Int32Array, outcomes: WriteOutcomes, reason: string): WriteResult {
+    for (let i = 0; i < batch.count; i++) if (topicOf[i] !== NOWHERE) outcomes.retry(i, reason);
+    outcomes.saturated();
+    return outcomes.result(0);
+  }
+}
+
+/** Resolves when `signal` is aborted. */
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function codecOf({ compressionsAlgorithms }: KafkaClient, compression: Compression): Codec {
+  const { bitmask, compressSync } = compressionsAlgorithms[compression];
+  return {
+    bits: bitmask,
+    compress: compression === "none"
+      ? null
+      : (records) => compressSync(Buffer.from(records.buffer, records.byteOffset, records.length)),
+  };
+}
+
+async function readTls(tls: TlsOption | undefined): Promise<TlsFiles | null> {
+  if (tls === undefined) return null;
+  const [ca, cert, key] = await Promise.all(
+    [tls.ca, tls.cert, tls.key].map((path) => path === undefined ? undefined : Deno.readTextFile(path)),
+  );
+  return { ca, cert, key };
+}
+
+/** Sends batches to Kafka. */
+export const kafkaSink: SinkDefinition<KafkaOptions> = defineSink<KafkaOptions>({
+  type: "kafka",
+  config: optionsSchema,
+  hints: () => ({
+    maxRecords: 10_000,
+    maxBytes: 2_097_152,
+    lingerMs: 5,
+    framingBytes: 20,
+    // One is on its way while the next one is put together.
+    writesInFlight: 2,
+  }),
+  permissions: ({ brokers, tls = {} }) => ({
+    net: [...brokers],
+    env: [...CLIENT_ENV],
+    read: [CLIENT_FOLDER, ...[tls.ca, tls.cert, tls.key].filter((path) => path !== undefined)],
+  }),
+  async open(options, context) {
+    const client = await loadClient();
+    const cluster = new Cluster(client, options, await readTls(options.tls), context.clock);
+    const sink = new KafkaSink(client, options, cluster, context);
+    try {
+      await cluster.refresh(new TopicChoice(options.topic).topics);
+    } catch (error) {
+      await sink.close();
+      throw error;
+    }
+    return sink;
+  },
+});

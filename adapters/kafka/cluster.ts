@@ -1,0 +1,173 @@
+/**
+ * The brokers as one writer knows them: connections, and which broker leads which partition. Asked anew before it is
+ * sent to a topic that is not known, after an answer that shows it is out of date, and once a minute, for partitions
+ * that were added.
+ *
+ * @module
+ */
+import { isIP } from "node:net";
+import type { Broker, Connection, ConnectionPool } from "@platformatic/kafka";
+import type { Clock } from "../../src/core/clock.ts";
+import { causeOf } from "./failure.ts";
+import type { KafkaClient } from "./client.ts";
+import { describeCode } from "./error_codes.ts";
+import type { KafkaOptions } from "./options.ts";
+
+const MAX_AGE_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const NOT_FOUND = 3;
+/** Codes under which a topic has its partitions, if not all with a leader. */
+const USABLE: readonly number[] = [0, 5];
+
+/** A topic: the broker that leads each partition (-1: none now), or what is wrong with it. */
+export type TopicState =
+  | { readonly kind: "there"; readonly leaders: readonly number[] }
+  | { readonly kind: "missing"; readonly reason: string };
+
+/** PEM texts of the TLS options. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** A failed connection: nothing was sent. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+}
+
+/** Brokers of one cluster. */
+export class Cluster {
+  readonly #client: KafkaClient;
+  readonly #options: KafkaOptions;
+  readonly #clock: Clock;
+  readonly #pool: ConnectionPool;
+  readonly #bootstrap: readonly Broker[];
+  #nodes: ReadonlyMap<number, Broker> = new Map();
+  readonly #topics: Map<string, TopicState> = new Map();
+  #askedMs = -Infinity;
+
+  constructor(client: KafkaClient, options: KafkaOptions, files: TlsFiles | null, clock: Clock) {
+    this.#client = client;
+    this.#options = options;
+    this.#clock = clock;
+    this.#bootstrap = options.brokers.map(brokerOf);
+    const { sasl } = options;
+    this.#pool = new client.ConnectionPool(options.clientId, {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: options.requestTimeoutMs,
+      ...files === null
+        ? {}
+        : { tls: { ...files }, tlsServerName: this.#bootstrap.every(({ host }) => isIP(host) === 0) },
+      ...sasl === undefined ? {} : {
+        sasl: {
+          mechanism: MECHANISMS[sasl.mechanism],
+          username: sasl.username,
+          password: sasl.password,
+        },
+      },
+    });
+  }
+
+  /** The topics that were asked about, by name. */
+  get known(): ReadonlyMap<string, TopicState> {
+    return this.#topics;
+  }
+
+  /** Asks about `names` where nothing is known, or nothing new. Rejects with UnreachableError. */
+  async know(names: readonly string[]): Promise<void> {
+    const isOld = this.#clock.nowMs() - this.#askedMs > MAX_AGE_MS;
+    if (isOld || names.some((name) => this.#topics.get(name)?.kind !== "there")) await this.refresh(names);
+  }
+
+  /** Something did not go as it should by what is known: the next `know` asks. */
+  outdated(): void {
+    this.#askedMs = -Infinity;
+  }
+
+  /** Asks the brokers about `names`. Rejects with UnreachableError where none answers. */
+  async refresh(names: readonly string[]): Promise<void> {
+    const response = await this.#metadata(names);
+    this.#nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    for (const { name, errorCode, partitions } of response.topics) {
+      if (name === null) continue;
+      if (!USABLE.includes(errorCode)) {
+        this.#topics.set(name, { kind: "missing", reason: missingReason(name, errorCode) });
+        continue;
+      }
+      const leaders: number[] = new Array(partitions.length).fill(-1);
+      for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
+      this.#topics.set(name, { kind: "there", leaders });
+    }
+    this.#askedMs = this.#clock.nowMs();
+  }
+
+  /** A connection to broker `node`. Rejects with UnreachableError. */
+  async connection(node: number): Promise<Connection> {
+    const broker = this.#nodes.get(node);
+    if (broker === undefined) throw new UnreachableError(`the cluster names no broker ${node}`);
+    return await this.#connect([broker]);
+  }
+
+  /** A connection to any broker. Rejects with UnreachableError. */
+  any(): Promise<Connection> {
+    return this.#connect([...this.#bootstrap, ...this.#nodes.values()]);
+  }
+
+  /** Closes all connections; requests in flight fail. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async #connect(brokers: readonly Broker[]): Promise<Connection> {
+    try {
+      return await this.#pool.getFirstAvailable([...brokers]);
+    } catch (error) {
+      const names = brokers.map(({ host, port }) => `${host}:${port}`);
+      const [first] = new Set(names);
+      throw new UnreachableError(
+        `cannot connect to ${first}${names.length > 1 ? " or another broker" : ""}: ${causeOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #metadata(names: readonly string[]): Promise<MetadataAnswer> {
+    const connection = await this.any();
+    try {
+      return await this.#client.metadataV9.api.async(connection, [...names], this.#options.createTopics);
+    } catch (error) {
+      // It throws where a topic has an error, with all that was answered.
+      if (error instanceof this.#client.ResponseError) return error.response as MetadataAnswer;
+      throw new UnreachableError(`the brokers told nothing about topics: ${causeOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+interface MetadataAnswer {
+  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+  readonly topics: readonly {
+    readonly name: string | null;
+    readonly errorCode: number;
+    readonly partitions: readonly { readonly partitionIndex: number; readonly leaderId: number }[];
+  }[];
+}
+
+const MECHANISMS = {
+  "plain": "PLAIN",
+  "scram-sha-256": "SCRAM-SHA-256",
+  "scram-sha-512": "SCRAM-SHA-512",
+} as const;
+
+function missingReason(topic: string, code: number): string {
+  return code === NOT_FOUND
+    ? `there is no topic ${topic}; create it, or set createTopics`
+    : `the topic ${topic} cannot be used: ${describeCode(code)}`;
+}
+
+function brokerOf(address: string): Broker {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}

@@ -1,0 +1,124 @@
+/**
+ * Options of `kafka`. What would make promises that the sink cannot keep (an idempotent producer with `acks: leader`)
+ * is refused here, before a record is taken.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { PointerScanner } from "../../src/core/json_pointer.ts";
+
+/** How batches are compressed. */
+export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+
+/** Where records go: a topic, or what a record names, if it is one of `allow`. */
+export type TopicOption =
+  | string
+  | { readonly pointer: string; readonly allow: readonly string[] }
+  | { readonly header: string; readonly allow: readonly string[] };
+
+/** TLS of the connections to brokers. */
+export interface TlsOption {
+  /** PEM file with the authorities to trust instead of the usual ones. */
+  readonly ca?: string;
+  /** PEM file with the certificate that the sink shows. */
+  readonly cert?: string;
+  /** PEM file with its key. */
+  readonly key?: string;
+}
+
+/** Credentials. */
+export interface SaslOption {
+  /** How they are proven. */
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Options of `kafka`. */
+export interface KafkaOptions {
+  /** `host:port` of brokers. */
+  readonly brokers: readonly string[];
+  /** What brokers know the sink by. */
+  readonly clientId: string;
+  /** Where records go. */
+  readonly topic: TopicOption;
+  /** Whether all in-sync replicas must have a record before it is acked, or its leader. */
+  readonly acks: "all" | "leader";
+  /** Whether brokers drop what a retry would store again. */
+  readonly idempotent: boolean;
+  /** How batches are compressed. */
+  readonly compression: Compression;
+  /** TLS; without it connections are plain. */
+  readonly tls?: TlsOption;
+  /** Credentials. */
+  readonly sasl?: SaslOption;
+  /** Bytes of one record batch, before compression; a larger record goes alone. */
+  readonly maxBatchBytes: number;
+  /** How long one request may take. */
+  readonly requestTimeoutMs: number;
+  /** Whether brokers may create a topic that is not there. */
+  readonly createTopics: boolean;
+}
+
+const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/, {
+  error: "must be host:port",
+});
+const topicName = z.string().max(249).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]+$/, {
+  error: "must be a topic name: letters, digits, . _ and -, at most 249",
+});
+const pointer = z.string().superRefine((text, issues) => {
+  try {
+    new PointerScanner(text);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    issues.addIssue({ code: "custom", message: error.message });
+  }
+});
+const allow = z.array(topicName).min(1);
+const file = z.string().min(1);
+
+/** Schema of {@linkcode KafkaOptions}. */
+export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
+  brokers: z.array(address).min(1).max(100).describe(
+    "Addresses of brokers as `host:port`; list all, as the process may connect to no others",
+  ),
+  clientId: z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII without blanks" })
+    .default("weir").describe("What brokers know the sink by, in logs and quotas"),
+  topic: z.union([
+    topicName,
+    z.strictObject({ pointer, allow }),
+    z.strictObject({ header: z.string().min(1).toLowerCase(), allow }),
+  ], { error: "must be a topic name, { pointer, allow } or { header, allow }" }).describe(
+    "A topic; or `{ pointer, allow }` or `{ header, allow }`: the one that the record names, if `allow` lists it",
+  ),
+  acks: z.enum(["all", "leader"]).default("all").describe(
+    "Who must have a record before it is acked: all in-sync replicas, or the leader alone",
+  ),
+  idempotent: z.boolean().default(true).describe(
+    "Brokers recognize what a retry sends again; `acks: leader` needs false",
+  ),
+  compression: z.enum(["none", "gzip", "snappy", "lz4", "zstd"]).default("none").describe("Codec of batches"),
+  tls: z.strictObject({ ca: file.optional(), cert: file.optional(), key: file.optional() })
+    .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+      error: "cert and key go together",
+    }).optional().describe(
+      "TLS; `{}` for the usual authorities, or PEM files: `ca` to trust others, `cert` and `key` to show one's own",
+    ),
+  sasl: z.strictObject({
+    mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
+    username: z.string().min(1),
+    password: z.string(),
+  }).optional().describe("Credentials: `{ mechanism, username, password }`"),
+  maxBatchBytes: z.int().min(1024).max(104_857_600).default(1_000_000).describe(
+    "Bytes of a record batch for one partition, before compression; below the topic's `max.message.bytes`",
+  ),
+  requestTimeoutMs: z.int().min(100).max(600_000).default(30_000).describe(
+    "How long a broker may take for an answer before it is asked again, on a new connection",
+  ),
+  createTopics: z.boolean().default(false).describe(
+    "Lets brokers create a topic that is not there, if they do so at all",
+  ),
+}).refine(({ acks, idempotent }) => !idempotent || acks === "all", {
+  path: ["idempotent"],
+  error: "must be false with acks: leader, as an idempotent producer needs all",
+});

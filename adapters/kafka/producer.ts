@@ -1,0 +1,89 @@
+/**
+ * What makes a retry harmless: an id that the brokers gave, and a number for each batch of a partition. A batch keeps
+ * both until its outcome is known, so that a broker which has it already says so instead of storing it again.
+ *
+ * @module
+ */
+import type { KafkaClient } from "./client.ts";
+import { type Cluster, UnreachableError } from "./cluster.ts";
+import { causeOf } from "./failure.ts";
+import type { ProducerIdentity } from "./record_batch.ts";
+
+/** Sequences are 31 bits, and go on at 0. */
+const SEQUENCE_MASK = 0x7fffffff;
+/** Of a producer that is not idempotent. */
+const NO_ONE: ProducerIdentity = { id: -1n, epoch: -1 };
+const NO_SEQUENCE = -1;
+
+/** A batch's name for its brokers. */
+export interface BatchNumber {
+  readonly identity: ProducerIdentity;
+  readonly sequence: number;
+}
+
+/** A broker that has just started gives no ids for a moment. */
+export class NotYetError extends Error {
+  override readonly name = "NotYetError";
+}
+
+/** The numbers of one writer's batches. */
+export class Producer {
+  readonly #client: KafkaClient;
+  readonly #cluster: Cluster;
+  readonly #isIdempotent: boolean;
+  #identity: ProducerIdentity | null = null;
+  /** Sequence of the next record, by topic and partition. */
+  readonly #next: Map<string, number> = new Map();
+
+  constructor(client: KafkaClient, cluster: Cluster, isIdempotent: boolean) {
+    this.#client = client;
+    this.#cluster = cluster;
+    this.#isIdempotent = isIdempotent;
+    if (!isIdempotent) this.#identity = NO_ONE;
+  }
+
+  /** Gets an id from the brokers where there is none. Rejects with UnreachableError or NotYetError. */
+  async ready(): Promise<ProducerIdentity> {
+    return this.#identity ??= await this.#init();
+  }
+
+  /** The number for the next batch of a partition; the same until {@linkcode stored}. Only after `ready`. */
+  number(topic: string, partition: number, identity: ProducerIdentity): BatchNumber {
+    const sequence = this.#isIdempotent ? this.#next.get(`${topic}/${partition}`) ?? 0 : NO_SEQUENCE;
+    return { identity, sequence };
+  }
+
+  /** A batch of `count` records is stored under `number`. */
+  stored(topic: string, partition: number, { identity, sequence }: BatchNumber, count: number): void {
+    if (identity !== this.#identity || !this.#isIdempotent) return;
+    this.#next.set(`${topic}/${partition}`, (sequence + count) & SEQUENCE_MASK);
+  }
+
+  /** The brokers know `identity` no more: the next batch gets another one, and begins at 0. */
+  forget(identity: ProducerIdentity): void {
+    if (identity !== this.#identity) return;
+    this.#identity = null;
+    this.#next.clear();
+  }
+
+  async #init(): Promise<ProducerIdentity> {
+    const connection = await this.#cluster.any();
+    try {
+      const { producerId, producerEpoch } = await this.#client.initProducerIdV4.api.async(
+        connection,
+        null,
+        0,
+        -1n,
+        -1,
+      );
+      return { id: producerId, epoch: producerEpoch };
+    } catch (error) {
+      const reason = `the brokers gave no producer id: ${causeOf(error)}`;
+      const { ResponseError, findErrorBy } = this.#client;
+      const isSoon = error instanceof ResponseError && findErrorBy(error, "canRetry", true) !== null;
+      throw isSoon
+        ? new NotYetError(reason, { cause: error })
+        : new UnreachableError(reason, { cause: error });
+    }
+  }
+}
