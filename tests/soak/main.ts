@@ -1,10 +1,13 @@
 /**
- * `deno task soak`: a million damaged inputs, or `--inputs N`, by a seed that is printed, or `--seed N`. It ends with 1
- * at the first input without a clear answer, or when the books do not agree at the end.
+ * `deno task soak`: a million damaged inputs, or `--inputs N`, by a seed that is printed, or `--seed N`; then a search
+ * node that is killed under load and comes back after a minute, or `--outage-seconds N`. It ends with 1 at the first
+ * input without a clear answer, when the books do not agree, or when a document is missing or there twice.
  *
  * @module
  */
 import { Command } from "commander";
+import { Outage } from "../adapters/elasticsearch_outage.ts";
+import { isOnPath } from "../support/requirements.ts";
 import { soak } from "./soak.ts";
 
 const whole = (text: string): number => {
@@ -17,12 +20,15 @@ const whole = (text: string): number => {
 
 /** Runs the soak that `args` ask for. Returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { inputs, seed } = new Command("soak")
-    .description("Sends damaged HTTP and WebSocket inputs through a gateway in this process.")
+  const { inputs, seed, outageSeconds } = new Command("soak")
+    .description(
+      "Sends damaged inputs through a gateway in this process, then takes a search node away from another.",
+    )
     .option("--inputs <count>", "how many", whole, 1_000_000)
     .option("--seed <seed>", "replays the inputs of another run", whole, Date.now() % 1_000_000)
+    .option("--outage-seconds <seconds>", "how long the search node is away; 0: it stays", whole, 60)
     .parse(["--", "--", ...args])
-    .opts<{ inputs: number; seed: number }>();
+    .opts<{ inputs: number; seed: number; outageSeconds: number }>();
   console.log(`soak: ${inputs} inputs, --seed ${seed}`);
   const startMs = performance.now();
   try {
@@ -37,11 +43,22 @@ export async function main(args: readonly string[]): Promise<number> {
         `in ${seconds} s; ${result.accepted} records accepted, ${result.refusedForRoom} requests refused for want ` +
         "of room; the books agree",
     );
+    if (outageSeconds > 0) await soakOutage(outageSeconds);
     return 0;
   } catch (error) {
     console.error(error);
     return 1;
   }
+}
+
+async function soakOutage(seconds: number): Promise<void> {
+  if (!isOnPath("javac") || !isOnPath("mvn")) {
+    console.log("soak: no outage of a search node, which needs javac and mvn");
+    return;
+  }
+  await using outage = await Outage.start();
+  await outage.killAndBringBack(seconds * 1000);
+  console.log(`soak: a search node was away for ${seconds} s; every document is stored once`);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
