@@ -49,6 +49,7 @@ export {
   type SinkPermissions,
   type WriteResult,
 } from "./src/sink/adapter.ts";
+export type { AnswerCounter } from "./src/sink/status_counts.ts";
 export {
   NetworkBufferPool,
   SegmentTimeoutError,

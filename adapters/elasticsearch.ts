@@ -12,10 +12,12 @@ import {
   defineSink,
   SATURATED,
   type SinkAdapter,
+  type SinkContext,
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
 import { reasonOf } from "../src/sink/serial.ts";
+import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { ActionWriter } from "./elasticsearch/action.ts";
 import { BlockGate } from "./elasticsearch/block_gate.ts";
 import { type BulkAnswer, readBulkAnswer } from "./elasticsearch/bulk_answer.ts";
@@ -42,17 +44,19 @@ class ElasticsearchSink implements SinkAdapter {
   readonly #gate = new BlockGate();
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #answers: AnswerCounter;
   /** Bodies that no write uses; never more than there were writes at once. */
   readonly #bodies: BulkBody[] = [];
   /** Below what the cluster refused as too large; it has no way to tell its limit. */
   #maxBodyBytes = Infinity;
 
-  constructor(options: ElasticsearchOptions, cluster: Cluster, clock: Clock, log: Logger) {
+  constructor(options: ElasticsearchOptions, cluster: Cluster, { clock, log, answers }: SinkContext) {
     this.#op = options.op;
     this.#cluster = cluster;
     this.#actions = new ActionWriter(options);
     this.#clock = clock;
     this.#log = log;
+    this.#answers = answers;
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
@@ -106,13 +110,15 @@ class ElasticsearchSink implements SinkAdapter {
 
   async #ask(pieces: readonly Uint8Array[], count: number, signal: AbortSignal): Promise<BulkAnswer> {
     try {
-      const answer = await this.#cluster.ask(pieces, signal);
-      return readBulkAnswer(answer, count, this.#op, this.#clock.wallMs());
+      const answered = await this.#cluster.ask(pieces, signal);
+      const answer = readBulkAnswer(answered, count, this.#op, this.#clock.wallMs());
+      if (answer.kind !== "items" && answer.status !== null) this.#answers.add(answer.status, count);
+      return answer;
     } catch (error) {
       const reason = error instanceof Error && error.cause !== undefined
         ? `${error.message}: ${reasonOf(error.cause)}`
         : reasonOf(error);
-      return { kind: "retry", reason, pressure: SATURATED };
+      return { kind: "retry", status: null, reason, pressure: SATURATED };
     }
   }
 
@@ -150,6 +156,7 @@ class ElasticsearchSink implements SinkAdapter {
     for (let at = 0; at < fates.length; at++) {
       const fate = fates[at];
       const record = body.record(from + at);
+      this.#answers.add(fate.status, 1);
       if (fate.kind === "stored") continue;
       if (fate.kind === "rejected") {
         outcomes.reject(record, fate.reason);
@@ -207,8 +214,8 @@ export const elasticsearchSink: SinkDefinition<ElasticsearchOptions> = defineSin
     net: nodes.map((node) => hostAndPort(new URL(node))),
     ...ca === undefined ? {} : { read: [ca] },
   }),
-  async open(options, { clock, log }) {
+  async open(options, context) {
     const ca = options.ca === undefined ? undefined : await Deno.readTextFile(options.ca);
-    return new ElasticsearchSink(options, new Cluster(options, ca, clock), clock, log);
+    return new ElasticsearchSink(options, new Cluster(options, ca, context.clock), context);
   },
 });

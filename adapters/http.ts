@@ -10,10 +10,12 @@ import {
   type Batch,
   defineSink,
   type SinkAdapter,
+  type SinkContext,
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
 import { reasonOf } from "../src/sink/serial.ts";
+import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { Verdict } from "../src/sink/verdict.ts";
 import { type BodyFormat, compressBody, CONTENT_TYPES, encodeBody } from "./http/body.ts";
 import { classify, describeAnswer, MAX_REASON_BYTES } from "./http/classify.ts";
@@ -60,11 +62,13 @@ class HttpSink implements SinkAdapter {
   readonly #options: HttpOptions;
   readonly #endpoint: Endpoint;
   readonly #clock: Clock;
+  readonly #answers: AnswerCounter;
 
-  constructor(options: HttpOptions, clock: Clock) {
+  constructor(options: HttpOptions, { clock, answers }: SinkContext) {
     const url = new URL(options.url);
     this.#options = options;
     this.#clock = clock;
+    this.#answers = answers;
     this.#endpoint = {
       url,
       method: options.method,
@@ -80,7 +84,9 @@ class HttpSink implements SinkAdapter {
     if (verdict.sent === 0) return verdict.acked();
     try {
       if (this.#options.compress === "gzip") body = await compressBody(body);
-      return classify(await exchange(this.#endpoint, body, signal), verdict, this.#clock.wallMs());
+      const answer = await exchange(this.#endpoint, body, signal);
+      this.#answers.add(answer.status, verdict.sent);
+      return classify(answer, verdict, this.#clock.wallMs());
     } catch (error) {
       return verdict.retryable(`no answer from ${this.#endpoint.url.host}: ${reasonOf(error)}`);
     }
@@ -114,5 +120,5 @@ export const httpSink: SinkDefinition<HttpOptions> = defineSink<HttpOptions>({
   config: optionsSchema,
   hints: () => ({ maxRecords: 1000, maxBytes: 1_048_576, lingerMs: 5, framingBytes: 1, writesInFlight: 4 }),
   permissions: ({ url }) => ({ net: [hostAndPort(new URL(url))] }),
-  open: (options, { clock }) => new HttpSink(options, clock),
+  open: (options, context) => new HttpSink(options, context),
 });

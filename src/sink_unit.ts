@@ -15,6 +15,7 @@ import { SinkGate } from "./lane/sink_gate.ts";
 import { SinkWriter } from "./lane/sink_writer.ts";
 import type { Limits } from "./limit/token_bucket.ts";
 import { toLimits } from "./limits_of.ts";
+import { StatusCounts } from "./sink/status_counts.ts";
 
 /** What closing an adapter takes at most. */
 export const CLOSE_MS = 2_000;
@@ -39,6 +40,8 @@ export class SinkUnit {
   readonly gate: SinkGate;
   /** What bounds the streams that bring records to it, or null. */
   readonly source: SourceControl | null;
+  /** Records by the status that the sink answered for them; they go on when a reload replaces the unit. */
+  readonly answers: StatusCounts;
   /** One per adapter. */
   readonly writers: readonly SinkWriter[];
   /** Whether it is opened with the gateway, or when it is first needed. */
@@ -66,6 +69,7 @@ export class SinkUnit {
     const keepsSource = predecessor !== null &&
       isDeepStrictEqual(sourceOf(config), sourceOf(predecessor.config));
     this.source = keepsSource ? predecessor.source : newSource(config, around.clock);
+    this.answers = predecessor?.answers ?? new StatusCounts();
     this.gate = new SinkGate({
       sink: name,
       clock: around.clock,
@@ -101,6 +105,7 @@ export class SinkUnit {
             clock: around.clock,
             log: around.log.child({ sink: name }),
             failing: (reason) => this.gate.failed(reason),
+            answers: this.answers,
           }),
       }));
   }

@@ -98,6 +98,7 @@ function sinkSnapshot(
     lostRecords: gate.account.totals.lost,
     rejectedRecords: gate.account.totals.rejected,
     retriedRecords: gate.account.totals.retried,
+    answeredRecords: sink.answers.snapshot(),
     recordsPerSecond: lanes.reduce((sum, lane) => sum + lane.recordRate.rate(nowMs), 0),
     bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.byteRate.rate(nowMs), 0),
     writeSeconds: gate.account.writeSeconds.snapshot(),

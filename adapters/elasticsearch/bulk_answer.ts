@@ -10,23 +10,34 @@ import type { Answer } from "../http/exchange.ts";
 
 /** What becomes of one item. */
 export type ItemFate =
-  | { readonly kind: "stored" }
-  | { readonly kind: "retry" | "blocked" | "rejected"; readonly reason: string };
+  & {
+    /** The cluster's own word for it. */
+    readonly status: number;
+  }
+  & (
+    | { readonly kind: "stored" }
+    | { readonly kind: "retry" | "blocked" | "rejected"; readonly reason: string }
+  );
 
-/** What an answer says. */
+/** What an answer says; `status` is that of every item, where the answer does not tell them apart. */
 export type BulkAnswer =
   /** All items are stored. */
-  | { readonly kind: "stored" }
+  | { readonly kind: "stored"; readonly status: number }
   /** One fate per item, in order. */
   | { readonly kind: "items"; readonly fates: readonly ItemFate[] }
   /** The body is too large. */
-  | { readonly kind: "tooLarge"; readonly reason: string }
+  | { readonly kind: "tooLarge"; readonly status: number; readonly reason: string }
   /** The body is not as it should be; `line` (from 1) is the one that the cluster names, or 0. */
-  | { readonly kind: "malformed"; readonly reason: string; readonly line: number }
+  | { readonly kind: "malformed"; readonly status: number; readonly reason: string; readonly line: number }
   /** An index that the bulk writes to is blocked, as a disk is full. */
-  | { readonly kind: "blocked"; readonly reason: string }
-  /** Nothing is known to be stored; it may be later. */
-  | { readonly kind: "retry"; readonly reason: string; readonly pressure: Pressure };
+  | { readonly kind: "blocked"; readonly status: number; readonly reason: string }
+  /** Nothing is known to be stored; it may be later. `status` is null where there was no answer that could be read. */
+  | {
+    readonly kind: "retry";
+    readonly status: number | null;
+    readonly reason: string;
+    readonly pressure: Pressure;
+  };
 
 /** An item as `filter_path` leaves it. */
 interface Item {
@@ -34,7 +45,8 @@ interface Item {
   readonly error?: { readonly type: string; readonly reason: string };
 }
 
-const STORED: ItemFate = { kind: "stored" };
+/** Of an item that is stored; `index` answers 201 or 200, and is counted by the one. */
+const STORED_STATUS = { create: 201, index: 200 } as const;
 const BLOCK = "cluster_block_exception";
 /** How an answer without errors begins, as nearly all do: no need to parse the rest. */
 const NO_ERRORS = new TextEncoder().encode(`{"errors":false`);
@@ -50,25 +62,30 @@ export function readBulkAnswer(
   const { status } = answer;
   if (status === 200) return readItems(answer, count, op);
   const reason = describeAnswer(answer);
-  if (status === 413) return { kind: "tooLarge", reason };
+  if (status === 413) return { kind: "tooLarge", status, reason };
   if (status === 400) {
-    return { kind: "malformed", reason, line: Number(/line \[(\d+)\]/.exec(reason)?.[1] ?? 0) };
+    return { kind: "malformed", status, reason, line: Number(/line \[(\d+)\]/.exec(reason)?.[1] ?? 0) };
   }
-  if (status === 429 && reason.includes(BLOCK)) return { kind: "blocked", reason };
+  if (status === 429 && reason.includes(BLOCK)) return { kind: "blocked", status, reason };
   if (status === 429 || status === 503) {
-    return { kind: "retry", reason, pressure: askedPressure(answer.retryAfter, wallMs) };
+    return { kind: "retry", status, reason, pressure: askedPressure(answer.retryAfter, wallMs) };
   }
   // What else is wrong with a whole bulk (credentials, the address, a proxy) is for the operator to mend.
-  return { kind: "retry", reason, pressure: status === 408 || status >= 500 ? SATURATED : NO_PRESSURE };
+  return {
+    kind: "retry",
+    status,
+    reason,
+    pressure: status === 408 || status >= 500 ? SATURATED : NO_PRESSURE,
+  };
 }
 
 function readItems(answer: Answer, count: number, op: "create" | "index"): BulkAnswer {
   const { body } = answer;
-  if (NO_ERRORS.every((byte, at) => body[at] === byte)) return { kind: "stored" };
+  if (NO_ERRORS.every((byte, at) => body[at] === byte)) return { kind: "stored", status: STORED_STATUS[op] };
   const items = answer.isWhole ? parseItems(body) : null;
   if (items?.length !== count) {
     const reason = `the answer to a bulk of ${count} documents cannot be read: ${describeAnswer(answer)}`;
-    return { kind: "retry", reason, pressure: SATURATED };
+    return { kind: "retry", status: null, reason, pressure: SATURATED };
   }
   return { kind: "items", fates: items.map((item) => fateOf(item, op)) };
 }
@@ -84,12 +101,14 @@ function parseItems(body: Uint8Array): Item[] | null {
 }
 
 function fateOf({ status, error }: Item, op: "create" | "index"): ItemFate {
-  if (status >= 200 && status < 300) return STORED;
+  if (status >= 200 && status < 300) return { kind: "stored", status };
   // Ids are the same at every try, so what is there already is this very document.
-  if (status === 409 && op === "create" && error?.type === "version_conflict_engine_exception") return STORED;
+  if (status === 409 && op === "create" && error?.type === "version_conflict_engine_exception") {
+    return { kind: "stored", status };
+  }
   const text = `${status} ${error?.type ?? ""}: ${error?.reason ?? ""}`;
   const reason = text.length > MAX_REASON_CHARS ? `${text.slice(0, MAX_REASON_CHARS - 1)}…` : text;
-  if (status === 429 && error?.type === BLOCK) return { kind: "blocked", reason };
-  if (status === 429 || status === 408 || status >= 500) return { kind: "retry", reason };
-  return { kind: "rejected", reason };
+  if (status === 429 && error?.type === BLOCK) return { kind: "blocked", status, reason };
+  if (status === 429 || status === 408 || status >= 500) return { kind: "retry", status, reason };
+  return { kind: "rejected", status, reason };
 }

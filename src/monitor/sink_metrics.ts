@@ -42,6 +42,19 @@ export const sinkMetrics: readonly Family[] = [
     "Attempts beyond the first, counted per record.",
     (sink) => sink.retriedRecords,
   ),
+  {
+    name: "weir_sink_answered_records_total",
+    help:
+      "Records by the status that the sink answered for them, every attempt counted; for sinks that have statuses.",
+    type: "counter",
+    collect({ gateway }, emit) {
+      for (const sink of gateway.sinks) {
+        for (const [status, records] of Object.entries(sink.answeredRecords)) {
+          emit({ sink: sink.name, status }, records);
+        }
+      }
+    },
+  },
   perSink(
     "weir_sink_inflight_batches",
     "gauge",

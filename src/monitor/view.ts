@@ -244,6 +244,8 @@ export interface SinkSnapshot {
   readonly rejectedRecords: number;
   /** Attempts beyond the first, counted per record. */
   readonly retriedRecords: number;
+  /** Records by the status that the sink answered for them at each attempt, as `{"201": 17}`; empty where it has none. */
+  readonly answeredRecords: Readonly<Record<string, number>>;
   /** Records stored per second, lately. */
   readonly recordsPerSecond: number;
   /** Bytes stored per second, lately. */

@@ -10,6 +10,7 @@
 import type { ZodType } from "zod";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
+import type { AnswerCounter } from "./status_counts.ts";
 
 /** What became of one record. Numbers, because a batch of them is a `Uint8Array`. */
 export const Outcome = {
@@ -130,6 +131,8 @@ export interface SinkContext {
    * Not there outside a gateway.
    */
   readonly failing?: (reason: string) => void;
+  /** Counts what the sink answers, for protocols that have a status per record, batch or request; for metrics alone. */
+  readonly answers: AnswerCounter;
 }
 
 /** An open sink. */

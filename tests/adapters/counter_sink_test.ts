@@ -1,6 +1,7 @@
 /** The example of a sink of one's own does what its text says. @module */
 import { assertEquals } from "@std/assert";
 import counterSink from "../../examples/sinks/counter_sink.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -9,7 +10,15 @@ const NEVER = new AbortController().signal;
 
 Deno.test("counter logs its sums each everyRecords records, and at the end", async () => {
   const log = new LogLines();
-  const context = { sink: "c", writer: 0, writers: 1, dataDir: ".", clock: new ManualClock(), log };
+  const context = {
+    sink: "c",
+    writer: 0,
+    writers: 1,
+    dataDir: ".",
+    clock: new ManualClock(),
+    log,
+    answers: new StatusCounts(),
+  };
   const sink = await counterSink.open({ everyRecords: 3 }, context);
   for (const values of [["a", "bb"], ["ccc", "d"], ["e"]]) await sink.write(new HeapBatch(values), NEVER);
   await sink.close(NEVER);

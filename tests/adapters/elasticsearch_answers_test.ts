@@ -92,6 +92,29 @@ for (const [item, outcome, pressure] of ITEMS) {
     }));
 }
 
+Deno.test("elasticsearch write() counts each document by the status that the cluster gave it, and none without an answer", () =>
+  withSink({}, async (sink, target) => {
+    await sink.write(["{}", "{}", "[no object]"]);
+    target.respond = answer(
+      200,
+      items(`{"create":{"status":201}}`, ITEM_ERROR(429, "x"), ITEM_ERROR(400, "x")),
+    );
+    await sink.write(["{}", "{}", "{}"]);
+    target.respond = answer(200, "not json");
+    await sink.write(["{}"]);
+    const limit: Respond = (response, seen, socket) =>
+      (new TextDecoder().decode(seen.body).split("\n").length > 4 ? answer(413) : answer(503))(
+        response,
+        seen,
+        socket,
+      );
+    target.respond = limit;
+    await sink.write(["{}", "{}"]);
+    target.respond = (response) => void response.destroy();
+    await sink.write(["{}"]);
+    assertEquals(sink.answers.snapshot(), { "201": 3, "400": 1, "413": 2, "429": 1, "503": 1 });
+  }));
+
 Deno.test("elasticsearch write() takes 409 for a refusal where it did not ask to create", () =>
   withSink({ op: "index" }, async (sink, target) => {
     target.respond = answer(200, items(ITEM_ERROR(409, "version_conflict_engine_exception")));

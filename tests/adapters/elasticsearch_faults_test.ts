@@ -46,6 +46,8 @@ requires("searchCluster").test(
     assertEquals([told.status, told.accepted, told.deadLettered], [200, 500, 100]);
     const stored = (await index.documents()).map(({ _source }) => JSON.stringify(_source));
     assertEquals(stored.toSorted(), values.filter((_, n) => n % 5 !== 0).toSorted());
+    const answered = (status: string) => gateway.metric("weir_sink_answered_records_total", { status });
+    assertEquals([await answered("201"), await answered("400")], [400, 100]);
     const letters = (await Deno.readTextFile(`${gateway.folder}/letters.ndjson`)).trim().split("\n")
       .map((line) => JSON.parse(line));
     assertEquals(

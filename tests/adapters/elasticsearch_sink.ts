@@ -3,6 +3,7 @@ import { type ElasticsearchOptions, elasticsearchSink } from "../../adapters/ela
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../src/core/log.ts";
 import type { SinkAdapter, WriteResult } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch, type HeapBatchOptions, type HeapRecord } from "../support/heap_batch.ts";
 
 /** A write that hangs fails its test, not the run. */
@@ -18,9 +19,12 @@ export interface OpenOptions {
 export class OpenSink implements AsyncDisposable {
   /** The adapter. */
   readonly adapter: SinkAdapter;
+  /** What it counted. */
+  readonly answers: StatusCounts;
 
-  private constructor(adapter: SinkAdapter) {
+  private constructor(adapter: SinkAdapter, answers: StatusCounts) {
     this.adapter = adapter;
+    this.answers = answers;
   }
 
   /** Opens one with `options` as a config has them. */
@@ -29,8 +33,9 @@ export class OpenSink implements AsyncDisposable {
     { clock = systemClock, log = silentLogger }: OpenOptions = {},
   ): Promise<OpenSink> {
     const config = elasticsearchSink.config.parse(options);
-    const context = { sink: "search", writer: 0, writers: 1, dataDir: ".", clock, log };
-    return new OpenSink(await elasticsearchSink.open(config, context));
+    const answers = new StatusCounts();
+    const context = { sink: "search", writer: 0, writers: 1, dataDir: ".", clock, log, answers };
+    return new OpenSink(await elasticsearchSink.open(config, context), answers);
   }
 
   /** Writes one batch. */

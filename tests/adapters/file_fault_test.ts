@@ -5,6 +5,7 @@ import { createFileSink } from "../../adapters/file.ts";
 import { type AppendFile, openAppendFile } from "../../adapters/file/append_file.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type SinkAdapter, type WriteResult } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { outcomesOf, written } from "../support/written.ts";
@@ -34,6 +35,7 @@ class FaultyDisk {
       dataDir: this.folder,
       clock,
       log: silentLogger,
+      answers: new StatusCounts(),
     });
   }
 

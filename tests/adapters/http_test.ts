@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { type HttpOptions, httpSink } from "../../adapters/http.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type Pressure, type SinkAdapter, type WriteResult } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { freePort } from "../support/ports.ts";
@@ -16,7 +17,15 @@ async function open(
   options: { url: string } & Partial<HttpOptions>,
   clock = new ManualClock(),
 ): Promise<SinkAdapter> {
-  const context = { sink: "s", writer: 0, writers: 1, dataDir: ".", clock, log: silentLogger };
+  const context = {
+    sink: "s",
+    writer: 0,
+    writers: 1,
+    dataDir: ".",
+    clock,
+    log: silentLogger,
+    answers: new StatusCounts(),
+  };
   return await httpSink.open(httpSink.config.parse(options), context);
 }
 

@@ -5,13 +5,22 @@ import { createMemorySink, MemorySink, memorySink, MemoryStore } from "../../ada
 import { assert } from "../../src/core/assert.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import type { SinkContext } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const decoder = new TextDecoder();
 
 function context(): SinkContext {
-  return { sink: "s", writer: 0, writers: 1, dataDir: ".", clock: new ManualClock(), log: silentLogger };
+  return {
+    sink: "s",
+    writer: 0,
+    writers: 1,
+    dataDir: ".",
+    clock: new ManualClock(),
+    log: silentLogger,
+    answers: new StatusCounts(),
+  };
 }
 
 function texts(store: MemoryStore): string[] {

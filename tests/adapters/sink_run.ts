@@ -11,6 +11,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch, type HeapBatchOptions, type HeapRecord } from "../support/heap_batch.ts";
 import { outcomesOf } from "../support/written.ts";
 
@@ -33,7 +34,15 @@ export interface ConformancePlace {
 export async function withContext(body: (context: SinkContext) => Promise<void>): Promise<void> {
   const dataDir = await Deno.makeTempDir({ prefix: "weir-sink-" });
   try {
-    await body({ sink: "test", writer: 0, writers: 1, dataDir, clock: systemClock, log: silentLogger });
+    await body({
+      sink: "test",
+      writer: 0,
+      writers: 1,
+      dataDir,
+      clock: systemClock,
+      log: silentLogger,
+      answers: new StatusCounts(),
+    });
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }

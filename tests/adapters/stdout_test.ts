@@ -3,6 +3,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { createStdoutSink, type Output } from "../../adapters/stdout.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type SinkAdapter } from "../../src/sink/adapter.ts";
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock, settle } from "../support/manual_clock.ts";
 import { outcomesOf, written } from "../support/written.ts";
@@ -18,6 +19,7 @@ async function open(definition: ReturnType<typeof createStdoutSink>): Promise<Si
     dataDir: ".",
     clock,
     log: silentLogger,
+    answers: new StatusCounts(),
   });
 }
 

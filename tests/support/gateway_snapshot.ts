@@ -79,6 +79,7 @@ export function sinkSnapshot(changes: Partial<SinkSnapshot> = {}): SinkSnapshot 
     lostRecords: 0,
     rejectedRecords: 0,
     retriedRecords: 0,
+    answeredRecords: {},
     recordsPerSecond: 5,
     bytesPerSecond: 2_560,
     writeSeconds: new Histogram().snapshot(),
