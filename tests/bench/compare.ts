@@ -32,6 +32,9 @@ export interface Comparison {
   readonly ratio: number;
   /** The same in work per CPU-second. */
   readonly perCpuRatio: number;
+  /** Smallest and largest of these. */
+  readonly minPerCpu: number;
+  readonly maxPerCpu: number;
   /** Smallest and largest ratio of a pair. */
   readonly min: number;
   readonly max: number;
@@ -66,9 +69,12 @@ export async function compare(subject: Side, yardstick: Side, options: BenchOpti
     for (const measure of order) await measure();
   }
   const ratios = subjects.map((slice, i) => perSecond(slice) / perSecond(yardsticks[i]));
+  const perCpuRatios = subjects.map((slice, i) => perCpuSecond(slice) / perCpuSecond(yardsticks[i]));
   return {
     ratio: median(ratios),
-    perCpuRatio: median(subjects.map((slice, i) => perCpuSecond(slice) / perCpuSecond(yardsticks[i]))),
+    perCpuRatio: median(perCpuRatios),
+    minPerCpu: Math.min(...perCpuRatios),
+    maxPerCpu: Math.max(...perCpuRatios),
     min: Math.min(...ratios),
     max: Math.max(...ratios),
     subjectPerSecond: median(subjects.map(perSecond)),

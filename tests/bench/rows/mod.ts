@@ -10,6 +10,7 @@ import { postKeyed } from "./post_keyed.ts";
 import { postUnvalidated } from "./post_unvalidated.ts";
 import { pausedSockets } from "./paused_sockets.ts";
 import { reload } from "./reload.ts";
+import { searchRows } from "./search.ts";
 import { socketPool } from "./socket_pool.ts";
 import { socketStall } from "./socket_stall.ts";
 import { socketRows } from "./sockets.ts";
@@ -31,4 +32,5 @@ export const rows: readonly Row[] = [
   pausedSockets,
   socketStall,
   reload,
+  ...searchRows,
 ];
