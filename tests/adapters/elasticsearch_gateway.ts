@@ -4,7 +4,7 @@ import { delay } from "@std/async/delay";
 import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
 import { askCluster, type SearchIndex } from "./search_index.ts";
 
-const DOCUMENTS_PER_BODY = 250;
+const SENDERS = 8;
 const PAGE = 10_000;
 /** A cluster that boots again shares two cores with other tests. */
 const ARRIVAL_DEADLINE_MS = 120_000;
@@ -32,18 +32,18 @@ export function searchSink(index: SearchIndex): RawConfig {
   };
 }
 
-/** Posts documents numbered `from` to `to - 1` by `senders` clients at once, which come again when they are told to. */
+/** Posts documents numbered `from` to `to - 1` by eight clients at once, `perBody` at a time, which come again when they are told to. */
 export async function postNumbers(
   gateway: GatewayProcess,
   from: number,
   to: number,
-  senders = 8,
+  perBody = 250,
 ): Promise<void> {
   let next = from;
-  await Promise.all(Array.from({ length: senders }, async () => {
+  await Promise.all(Array.from({ length: SENDERS }, async () => {
     while (next < to) {
       const start = next;
-      next = Math.min(start + DOCUMENTS_PER_BODY, to);
+      next = Math.min(start + perBody, to);
       const numbers = Array.from({ length: next - start }, (_, k) => start + k);
       await post(gateway, numbers.map((n) => `{"n":${n},"text":"${"x".repeat(200)}"}\n`).join(""));
     }

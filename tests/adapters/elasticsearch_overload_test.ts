@@ -1,43 +1,27 @@
 /** A cluster that refuses for load, for real: a write queue of one, and a memory limit of 1 MB. @module */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Outcome } from "../../src/sink/adapter.ts";
 import { startOpenSearch } from "../services/opensearch.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
-import { assertNumbers, NUMBERED, postNumbers, startGateway } from "./elasticsearch_gateway.ts";
+import { CONTROLS, Overload, REFUSALS } from "./elasticsearch_overload.ts";
 import { OpenSink } from "./elasticsearch_sink.ts";
-import { askCluster, SearchIndex } from "./search_index.ts";
+import { SearchIndex } from "./search_index.ts";
 
 const { ACKED, REJECTED } = Outcome;
-const DOCUMENTS = 10_000;
+/** Of the kind that every sink has by default; the others send a sample, and as many in `deno task soak`. */
+const DOCUMENTS = 100_000;
+const SAMPLE = 10_000;
 
-/** How a node is made to refuse, and the number in its statistics that says it did. */
-const REFUSALS = [
-  {
-    cause: "a full write queue",
-    settings: { "thread_pool.write.size": "1", "thread_pool.write.queue_size": "1" },
-    statistics: "/_nodes/stats/thread_pool?filter_path=nodes.*.thread_pool.write.rejected",
-  },
-  {
-    cause: "its limit of indexing memory",
-    settings: { "indexing_pressure.memory.limit": "300kb", "thread_pool.write.size": "1" },
-    statistics:
-      "/_nodes/stats/indexing_pressure?filter_path=nodes.*.indexing_pressure.memory.total.*rejections",
-  },
-] as const;
-
-for (const { cause, settings, statistics } of REFUSALS) {
+for (const refusal of REFUSALS) {
   requires("javac", "mvn").test(
-    `elasticsearch sink loses nothing and stores nothing twice while the cluster refuses for ${cause}`,
-    async () => {
-      await using node = await startOpenSearch({ settings });
-      const index = await SearchIndex.create(node.url, NUMBERED);
-      await using gateway = await startGateway(index, { control: { kind: "static", initial: 8 } });
-      await postNumbers(gateway, 0, DOCUMENTS);
-      await assertNumbers(index, DOCUMENTS);
-      const told = JSON.stringify(await askCluster(node.url, "GET", statistics));
-      const refused = Array.from(told.matchAll(/reject\w*":(\d+)/g), ([, count]) => Number(count));
-      assert(refused.some((count) => count > 0), `the node refused: ${told}`);
+    `elasticsearch sink loses nothing and stores nothing twice while the cluster refuses for ${refusal.cause}`,
+    async (t) => {
+      await using overload = await Overload.start(refusal);
+      for (const control of CONTROLS) {
+        const documents = control.kind === "static" ? DOCUMENTS : SAMPLE;
+        await t.step(`control ${control.kind}`, () => overload.send(control, documents));
+      }
     },
   );
 }

@@ -1,14 +1,18 @@
 /**
  * `deno task soak`: a million damaged inputs, or `--inputs N`, by a seed that is printed, or `--seed N`; then a search
- * node that is killed under load and comes back after a minute, or `--outage-seconds N`. It ends with 1 at the first
- * input without a clear answer, when the books do not agree, or when a document is missing or there twice.
+ * node that is killed under load and comes back after a minute, or `--outage-seconds N`, and nodes that refuse for load,
+ * under each kind of control. It ends with 1 at the first input without a clear answer, when the books do not agree, or
+ * when a document is missing or there twice.
  *
  * @module
  */
 import { Command } from "commander";
 import { Outage } from "../adapters/elasticsearch_outage.ts";
+import { CONTROLS, Overload, REFUSALS } from "../adapters/elasticsearch_overload.ts";
 import { isOnPath } from "../support/requirements.ts";
 import { soak } from "./soak.ts";
+
+const OVERLOAD_DOCUMENTS = 100_000;
 
 const whole = (text: string): number => {
   const value = Number(text);
@@ -43,7 +47,8 @@ export async function main(args: readonly string[]): Promise<number> {
         `in ${seconds} s; ${result.accepted} records accepted, ${result.refusedForRoom} requests refused for want ` +
         "of room; the books agree",
     );
-    if (outageSeconds > 0) await soakOutage(outageSeconds);
+    if (isOnPath("javac") && isOnPath("mvn")) await soakCluster(outageSeconds);
+    else console.log("soak: no search nodes, which need javac and mvn");
     return 0;
   } catch (error) {
     console.error(error);
@@ -51,14 +56,21 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function soakOutage(seconds: number): Promise<void> {
-  if (!isOnPath("javac") || !isOnPath("mvn")) {
-    console.log("soak: no outage of a search node, which needs javac and mvn");
-    return;
+async function soakCluster(outageSeconds: number): Promise<void> {
+  if (outageSeconds > 0) {
+    await using outage = await Outage.start();
+    await outage.killAndBringBack(outageSeconds * 1000);
+    console.log(`soak: a search node was away for ${outageSeconds} s; every document is stored once`);
   }
-  await using outage = await Outage.start();
-  await outage.killAndBringBack(seconds * 1000);
-  console.log(`soak: a search node was away for ${seconds} s; every document is stored once`);
+  for (const refusal of REFUSALS) {
+    await using overload = await Overload.start(refusal);
+    for (const control of CONTROLS) {
+      await overload.send(control, OVERLOAD_DOCUMENTS);
+      console.log(
+        `soak: a search node refused for ${refusal.cause}, control ${control.kind}: all stored once`,
+      );
+    }
+  }
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
