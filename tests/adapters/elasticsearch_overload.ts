@@ -41,6 +41,9 @@ export const REFUSALS: readonly Refusal[] = [
 /** Every kind of controller, set so that it meets refusals. */
 export const CONTROLS: readonly (RawConfig & { readonly kind: string })[] = [
   { kind: "static", initial: 8 },
+  { kind: "aimd", initial: 8 },
+  { kind: "arc", initial: 8 },
+  { kind: "gradient", initial: 8 },
 ];
 
 /** A node that refuses. */

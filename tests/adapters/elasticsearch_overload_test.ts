@@ -11,7 +11,7 @@ import { SearchIndex } from "./search_index.ts";
 const { ACKED, REJECTED } = Outcome;
 /** Of the kind that every sink has by default; the others send a sample, and as many in `deno task soak`. */
 const DOCUMENTS = 100_000;
-const SAMPLE = 10_000;
+const SAMPLE = 20_000;
 
 for (const refusal of REFUSALS) {
   requires("javac", "mvn").test(

@@ -11,6 +11,7 @@ import { postUnvalidated } from "./post_unvalidated.ts";
 import { pausedSockets } from "./paused_sockets.ts";
 import { reload } from "./reload.ts";
 import { searchRows } from "./search.ts";
+import { searchOverload } from "./search_overload.ts";
 import { socketPool } from "./socket_pool.ts";
 import { socketStall } from "./socket_stall.ts";
 import { socketRows } from "./sockets.ts";
@@ -33,4 +34,5 @@ export const rows: readonly Row[] = [
   socketStall,
   reload,
   ...searchRows,
+  searchOverload,
 ];
