@@ -44,6 +44,8 @@ export const CONTROLS: readonly (RawConfig & { readonly kind: string })[] = [
   { kind: "aimd", initial: 8 },
   { kind: "arc", initial: 8 },
   { kind: "gradient", initial: 8 },
+  { kind: "pid", initial: 8 },
+  { kind: "watermark", initial: 8 },
 ];
 
 /** A node that refuses. */
