@@ -6,7 +6,7 @@ import { requires } from "../support/requirements.ts";
 import { assertNumbers, delivered, postNumbers, startGateway } from "./kafka_gateway.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
-const RECORDS = 40_000;
+const RECORDS = 30_000;
 /** So many are stored before the broker is hurt. */
 const STORED_BEFORE = 5_000;
 const REQUEST_TIMEOUT_MS = 500;

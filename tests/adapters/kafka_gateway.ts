@@ -59,7 +59,8 @@ export async function postNumbers(
     for (let n = from; n < to; n++) {
       if (n % keys % senders === sender) lines.push(`{"key":"key-${n % keys}","n":${n},"text":"${pad}"}\n`);
       if (lines.length < RECORDS_PER_BODY && n < to - 1 || lines.length === 0) continue;
-      for (let body = lines.join("");;) {
+      const body = lines.join("");
+      for (;;) {
         const waitSeconds = await post(gateway, body);
         if (waitSeconds === 0) break;
         refused++;
