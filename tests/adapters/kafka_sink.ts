@@ -1,4 +1,5 @@
 /** An open `kafka` sink for one test. @module */
+import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { kafkaSink } from "../../adapters/kafka.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../src/core/log.ts";
@@ -23,7 +24,8 @@ export class OpenSink implements AsyncDisposable {
     { clock = systemClock, log = silentLogger }: { readonly clock?: Clock; readonly log?: Logger } = {},
   ): Promise<OpenSink> {
     const config = kafkaSink.config.parse(options);
-    const context = { sink: "kafka", writer: 0, writers: 1, dataDir: ".", clock, log };
+    const answers = new StatusCounts();
+    const context = { sink: "kafka", writer: 0, writers: 1, dataDir: ".", clock, log, answers };
     return new OpenSink(await kafkaSink.open(config, context));
   }
 
