@@ -138,7 +138,6 @@ export class Delivery {
     }
     try {
       const answer = await produce(client, connection, {
-        transactionalId: null,
         acks: options.acks === "all" ? -1 : 1,
         timeoutMs: options.requestTimeoutMs,
         topics,
@@ -163,7 +162,7 @@ export class Delivery {
     const maxBytes = Math.min(options.maxBatchBytes, learnedBytes.get(run.topic) ?? Infinity);
     const encoded = encoder.encode(this.#batch, run.order, run.at, run.end, maxBytes);
     const number = producer.number(run.topic, run.partition, identity);
-    seal(encoded.bytes, number.identity, number.sequence, false, client.crc32c);
+    seal(encoded.bytes, number.identity, number.sequence, client.crc32c);
     run.open = { ...encoded, number };
     return encoded.bytes;
   }

@@ -10,6 +10,7 @@ import type { KafkaClient } from "./client.ts";
 
 const PRODUCE = 0;
 const VERSION = 9;
+const NO_TRANSACTION = null;
 
 /** A batch for a partition. */
 export interface PartitionData {
@@ -20,7 +21,6 @@ export interface PartitionData {
 
 /** What a request is about. */
 export interface ProduceRequest {
-  readonly transactionalId: string | null;
   /** -1: all in-sync replicas; 1: the leader. */
   readonly acks: -1 | 1;
   /** How long the leader may wait for the others. */
@@ -67,9 +67,9 @@ export function produce(
 
 function write(
   { Writer }: KafkaClient,
-  { transactionalId, acks, timeoutMs, topics }: ProduceRequest,
+  { acks, timeoutMs, topics }: ProduceRequest,
 ): InstanceType<KafkaClient["Writer"]> {
-  return Writer.create().appendString(transactionalId).appendInt16(acks).appendInt32(timeoutMs)
+  return Writer.create().appendString(NO_TRANSACTION).appendInt16(acks).appendInt32(timeoutMs)
     .appendArray([...topics], (writer, [topic, partitions]) => {
       writer.appendString(topic).appendArray([...partitions], (inner, { partition, bytes }) => {
         inner.appendInt32(partition).appendUnsignedVarInt(bytes.length + 1)

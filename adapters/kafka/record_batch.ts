@@ -19,7 +19,6 @@ export const BATCH_HEADER_BYTES = 61;
 /** A record's own length, attributes, time, offset, and the lengths of its key, value and headers, at most. */
 const RECORD_FRAMING_BYTES = 1 + 5 + 10 + 5 + 5 + 5;
 const MAGIC = 2;
-const TRANSACTIONAL = 0x10;
 const FIRST_CAPACITY = 65_536;
 
 /** A codec: its number in a batch's attributes, and what it does. */
@@ -147,11 +146,9 @@ export function seal(
   bytes: Uint8Array<ArrayBuffer>,
   { id, epoch }: ProducerIdentity,
   sequence: number,
-  isTransactional: boolean,
   crc32c: (bytes: Uint8Array) => number,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isTransactional) view.setInt16(21, view.getInt16(21) | TRANSACTIONAL);
   view.setBigInt64(43, id);
   view.setInt16(51, epoch);
   view.setInt32(53, sequence);
