@@ -186,7 +186,7 @@ export class Delivery {
       case "invalid":
         return this.#invalid(run, open.count, answer, reason);
       case "refused":
-        return this.#outcomes.retryRest(run, reason);
+        return this.#refused(run, reason);
       case "forgotten":
         this.#context.log.warn("the broker has lost what it knew of this producer; it begins anew", {
           topic: run.topic,
@@ -196,6 +196,12 @@ export class Delivery {
         this.#context.producer.forget(open.number.identity);
         return run.reopen(run.maxRecords);
     }
+  }
+
+  /** This try is not stored; an earlier one of the same batch may be. */
+  #refused(run: PartitionRun, reason: string): void {
+    if (run.isUnknown) this.#unknown(run, reason);
+    else this.#outcomes.retryRest(run, reason);
   }
 
   #tooLarge(run: PartitionRun, count: number, rawBytes: number, reason: string): void {
@@ -253,7 +259,10 @@ export class Delivery {
    */
   #missing(run: PartitionRun, reason: string): void {
     this.#context.cluster.outdated();
-    if (!run.isUnknown || this.#signal.aborted) this.#outcomes.retryRest(run, reason);
+    if (run.isUnknown && !this.#signal.aborted) return this.#tell(reason);
+    // Its number may be taken: another batch under it could pass for this one.
+    if (run.isUnknown && run.open !== null) this.#context.producer.forget(run.open.number.identity);
+    this.#outcomes.retryRest(run, reason);
   }
 
   #tell(reason: string): void {
