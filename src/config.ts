@@ -23,6 +23,7 @@ export {
   type TlsConfig,
 } from "./config/sections.ts";
 export { type StreamConfig } from "./config/stream_schema.ts";
+export { type SourceConfig } from "./config/source_schema.ts";
 export { type SinkConfig } from "./config/sink_schema.ts";
 export { type LimitConfig, limitFaults } from "./config/limit_schema.ts";
 export { type DeadLetterPlan, planDeadLetters } from "./config/dead_letter_plan.ts";

@@ -24,7 +24,7 @@ import type { Units } from "./units.ts";
 export interface StopReport {
   /** Acknowledged records that no sink has, and that are gone. */
   readonly lostRecords: number;
-  /** Sinks that could not be closed, with the reason. */
+  /** Sources and sinks that could not be closed, with the reason. */
   readonly failures: readonly string[];
 }
 
@@ -115,6 +115,7 @@ export class Lifecycle {
     const patience = new AbortController();
     await Promise.race([opened, sleep(this.#around.clock, OPEN_MS, patience.signal).catch(() => {})]);
     patience.abort();
+    this.#units.sources.open();
     this.#sample();
     if (this.state === "starting") this.state = "running";
   }
@@ -181,6 +182,8 @@ export class Lifecycle {
     this.#drainEndsMs = clock.nowMs() + drainMs;
     this.state = "draining";
     const timer = clock.setTimer(() => this.#abort.abort(), drainMs);
+    // What has not entered a stream stays where it is.
+    this.#units.sources.stop();
     if (this.#config().listen.reusePort) await this.#handOver(Math.min(HAND_OVER_MS, drainMs / 2));
     const streams = this.#units.allStreams();
     const drained = (async () => {
@@ -192,6 +195,7 @@ export class Lifecycle {
     for (const stream of streams) stream.hurry();
     await Promise.race([drained, aborted(this.#abort.signal)]);
     timer.cancel();
+    const left = await this.#closeSources();
 
     // Who still waits is told before the records are given up; then the connections go.
     for (const stream of streams) stream.stopRequests();
@@ -200,7 +204,7 @@ export class Lifecycle {
     let { lostRecords } = this.#units.retirement;
     for (const stream of streams) lostRecords += stream.abandon();
     this.#units.deadLetters.close();
-    const failures = await this.#closeSinks();
+    const failures = [...left, ...await this.#closeSinks()];
     await this.#closePorts(dataClosed);
     this.#probe?.stop();
     this.#network.destroy();
@@ -217,6 +221,20 @@ export class Lifecycle {
     await Promise.race([this.#data.handOver(), late, aborted(this.#abort.signal)]);
     over.abort();
     this.#handsOver = false;
+  }
+
+  /** Before anything is given up, so that what is settled is committed. */
+  async #closeSources(): Promise<string[]> {
+    const { clock, log } = this.#around;
+    const late = new AbortController();
+    const timer = clock.setTimer(
+      () => late.abort(new Error(`the source did not leave its group within ${CLOSE_MS} ms`)),
+      CLOSE_MS,
+    );
+    const failures = await this.#units.sources.close(late.signal);
+    timer.cancel();
+    for (const reason of failures) log.error("cannot close source", { reason });
+    return failures;
   }
 
   /** All at once, within one deadline. Returns those that could not be closed. */

@@ -6,6 +6,7 @@
  */
 import { dirname, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { CLIENT_ENV, CLIENT_FOLDER } from "../adapters/kafka/client.ts";
 import type { Config } from "./config.ts";
 import type { SinkPermissions } from "./sink/adapter.ts";
 
@@ -69,11 +70,33 @@ function neededRights(config: Config, origin: ConfigOrigin): [RightName, string[
   const certificates = tls === null
     ? []
     : [tls.certFile, tls.keyFile, ...tls.clientCaFile ? [tls.clientCaFile] : []];
+  const sources = [...config.sources.values()];
+  const sourceFiles = sources.flatMap(({ tls }) => [tls?.ca, tls?.cert, tls?.key])
+    .filter((path) => path !== undefined);
+  const client = sources.length > 0;
   const files = [...origin.path === null ? [] : [origin.path], ...certificates];
   return [
-    ["env", distinct([...LIBRARY_ENV, ...origin.env, ...of("env")])],
-    ["net", distinct([address(config.listen), address(config.admin), ...of("net")])],
-    ["read", outermost([dataDir, ...files, ...moduleFolders(config, origin), ...of("read")])],
+    ["env", distinct([...LIBRARY_ENV, ...origin.env, ...client ? CLIENT_ENV : [], ...of("env")])],
+    [
+      "net",
+      distinct([
+        address(config.listen),
+        address(config.admin),
+        ...sources.flatMap(({ brokers }) => brokers),
+        ...of("net"),
+      ]),
+    ],
+    [
+      "read",
+      outermost([
+        dataDir,
+        ...files,
+        ...sourceFiles,
+        ...client ? [CLIENT_FOLDER] : [],
+        ...moduleFolders(config, origin),
+        ...of("read"),
+      ]),
+    ],
     ["write", outermost([dataDir, ...of("write")])],
     ["sys", distinct([...origin.sys, ...of("sys")])],
   ];

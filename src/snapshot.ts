@@ -57,6 +57,7 @@ export function takeSnapshot(gateway: Observed): GatewaySnapshot {
     ledger: streams.flatMap(ledgerRows),
     tasks: streams.flatMap(({ units: [stream] }) => taskSnapshots(stream, nowMs)),
     draining: units.retirement.report(toWall),
+    sources: units.sources.snapshot(),
   };
 }
 

@@ -17,6 +17,7 @@ import { ConfigError } from "./core/errors.ts";
 import { DeadLetters, sinksWithFiles } from "./dead_letters.ts";
 import type { DecoderBudget } from "./ingress/decoder.ts";
 import { Retirement } from "./retirement.ts";
+import { Sources } from "./sources.ts";
 import { SinkUnit, type Surroundings } from "./sink_unit.ts";
 import { StreamAccount } from "./stream_account.ts";
 import { sameShape, type StreamShape, streamShape } from "./stream_shape.ts";
@@ -65,6 +66,8 @@ export class Units {
   readonly sinks: Map<string, SinkUnit> = new Map();
   /** Where refused records go. */
   readonly deadLetters: DeadLetters;
+  /** Where the gateway itself fetches records. */
+  readonly sources: Sources;
   /** What has left the config and has not ended. */
   readonly retirement: Retirement;
   readonly #parts: UnitParts;
@@ -76,6 +79,11 @@ export class Units {
   constructor(parts: UnitParts) {
     this.#parts = parts;
     this.deadLetters = new DeadLetters(parts);
+    this.sources = new Sources({
+      around: parts.around,
+      door: (stream) => this.streams.get(stream)!.door,
+      deadLetter: (sink) => this.deadLetters.of(sink),
+    });
     this.retirement = new Retirement({
       around: parts.around,
       drainMs: () => this.#config!.gateway.drainMs,
@@ -142,6 +150,7 @@ export class Units {
     const wanted = sinksWithFiles(config);
     for (const sink of [...this.sinks.values()]) if (!wanted.has(sink.name)) this.retirement.retireSink(sink);
     this.#moveLanes();
+    this.sources.apply(config);
     this.retirement.review();
     this.#forgetAccounts();
     return changes;

@@ -12,12 +12,13 @@ import type {
   GatewaySnapshot,
   GatewayState,
   SinkSnapshot,
+  SourceSnapshot,
   StreamSnapshot,
 } from "../monitor/view.ts";
 
 /** One part of the gateway. */
 export interface PartHealth {
-  /** `gateway`, `pool`, `stream/NAME` or `sink/NAME`; with `draining/` before it for what a reload took out. */
+  /** `gateway`, `pool`, `stream/NAME`, `sink/NAME` or `source/NAME`; with `draining/` before it for what a reload took out. */
   readonly part: string;
   /** The part's own word for where it stands. */
   readonly state: string;
@@ -33,7 +34,7 @@ export interface HealthReport {
   readonly status: "ok" | "unavailable";
   /** Why it is not `ok`; null when it is. */
   readonly reason: string | null;
-  /** Gateway, pool, streams, sinks. */
+  /** Gateway, pool, streams, sinks, sources. */
   readonly parts: readonly PartHealth[];
 }
 
@@ -61,6 +62,7 @@ function partsOf(state: GatewayState, snapshot: GatewaySnapshot): PartHealth[] {
     poolPart(snapshot),
     ...snapshot.streams.map((stream) => streamPart(stream, snapshot)),
     ...snapshot.sinks.map((sink) => sinkPart(sink, snapshot)),
+    ...snapshot.sources.map(sourcePart),
     ...snapshot.draining.map((leaving) => drainingPart(leaving, snapshot.takenAtMs)),
   ];
 }
@@ -121,6 +123,16 @@ function ackWaitsFor(stream: StreamSnapshot, sink: SinkSnapshot): boolean {
 /** A paused sink is an operator's choice for a while: its streams fill up and answer 429, as is told. */
 function mayAck({ state }: SinkSnapshot): boolean {
   return state === "up" || state === "paused";
+}
+
+/** A source takes no traffic from anyone: whoever sends here is served also while it is down. */
+function sourcePart({ name, state, reason, partitions }: SourceSnapshot): PartHealth {
+  return {
+    part: `source/${name}`,
+    state,
+    ready: true,
+    reason: reason ?? `reads ${partitions.length} partitions`,
+  };
 }
 
 /** What leaves stands in nobody's way: new requests are not for it. */

@@ -31,7 +31,10 @@ export type Summed<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]: Lat
 /** The answer of `GET /api/v1/topology`. */
 export type Topology =
   & { readonly state: GatewayState }
-  & Pick<GatewaySnapshot, "id" | "version" | "takenAtMs" | "startedAtMs" | "pool" | "streams" | "draining">
+  & Pick<
+    GatewaySnapshot,
+    "id" | "version" | "takenAtMs" | "startedAtMs" | "pool" | "streams" | "draining" | "sources"
+  >
   & {
     readonly lanes: readonly Summed<LaneSnapshot, "deliverySeconds">[];
     readonly sinks: readonly Summed<SinkSnapshot, "writeSeconds">[];
@@ -49,7 +52,7 @@ export interface Ledger {
 
 /** Streams, lanes and sinks with rates, pools, credits and backlog. */
 export function topology(state: GatewayState, snapshot: GatewaySnapshot): Topology {
-  const { id, version, takenAtMs, startedAtMs, pool, streams, draining } = snapshot;
+  const { id, version, takenAtMs, startedAtMs, pool, streams, draining, sources } = snapshot;
   return {
     state,
     id,
@@ -61,6 +64,7 @@ export function topology(state: GatewayState, snapshot: GatewaySnapshot): Topolo
     lanes: snapshot.lanes.map((lane) => ({ ...lane, deliverySeconds: summary(lane.deliverySeconds) })),
     sinks: snapshot.sinks.map((sink) => ({ ...sink, writeSeconds: summary(sink.writeSeconds) })),
     draining,
+    sources,
   };
 }
 

@@ -336,6 +336,13 @@ export class Admission {
       this.partition.hasRoomFor(reader.expectedBytes);
   }
 
+  /** Whether a record that has taken `segments` segments and needs more can never have them. */
+  neverFits(segments: number): boolean {
+    const { pool } = this.partition;
+    return segments >= pool.size + pool.maxOverdraft ||
+      (pool.requestedSegments >= pool.size && pool.lentSegments - segments <= 1);
+  }
+
   /** `reader` is told by `retry` when there may be room. It has no deadline: nobody waits for an answer. */
   waitToRead(reader: PausedReader): void {
     this.#readers.add(reader);

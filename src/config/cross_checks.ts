@@ -6,6 +6,7 @@
 import { brokenRule } from "./faults.ts";
 import { nearestKey } from "./nearest_key.ts";
 import type { SinkConfig } from "./sink_schema.ts";
+import type { SourceConfig } from "./source_schema.ts";
 import type { StreamConfig } from "./stream_schema.ts";
 
 /**
@@ -22,6 +23,20 @@ export function crossFaults(
     ...[...sinks.values()].flatMap((sink) => sinkFaults(sink, streams, sinkNames)),
     ...deadLetterCycles(sinks),
   ];
+}
+
+/** Faults between sources and streams; `streamNames` holds also those of streams that are wrong in themselves. */
+export function sourceFaults(
+  sources: ReadonlyMap<string, SourceConfig>,
+  streamNames: readonly string[],
+): string[] {
+  return [...sources.values()].filter(({ stream }) => !streamNames.includes(stream)).map(
+    ({ name, stream }) => {
+      const nearest = nearestKey(stream, streamNames);
+      const hint = nearest === null ? "" : `; the nearest is "${nearest}"`;
+      return brokenRule(["sources", name, "stream"], "must be the name of a stream", stream) + hint;
+    },
+  );
 }
 
 function streamFaults(

@@ -9,6 +9,7 @@ import type { SinkDefinition } from "../sink/adapter.ts";
 import { rootSchema } from "./parse.ts";
 import { type SchemaNode, schemaNode } from "./schema_node.ts";
 import { commonSinkSchema } from "./sink_schema.ts";
+import { sourceSchema } from "./source_schema.ts";
 import { streamSchema } from "./stream_schema.ts";
 
 /** One key of the config. */
@@ -61,6 +62,11 @@ export function jsonSchema(definitions: readonly SinkDefinition[]): Record<strin
         propertyNames: NAME_NODE,
         additionalProperties: { oneOf: [...kinds, module] },
       },
+      sources: {
+        type: "object",
+        propertyNames: NAME_NODE,
+        additionalProperties: inner(z.toJSONSchema(sourceSchema, { io: "input" })),
+      },
     },
     required: ["streams", "sinks"],
   };
@@ -69,11 +75,12 @@ export function jsonSchema(definitions: readonly SinkDefinition[]): Record<strin
 /** Every key of the config in the order of its schema; a sink's own options stand under `sinks.NAME (type)`. */
 export function describeConfig(definitions: readonly SinkDefinition[]): ConfigRow[] {
   const sections = Object.entries(schemaNode(rootSchema).properties ?? {})
-    .filter(([name]) => name !== "streams" && name !== "sinks");
+    .filter(([name]) => !["streams", "sinks", "sources"].includes(name));
   return [
     ...sections.flatMap(([name, node]) => rowsOf(name, node)),
     ...rowsOf("streams.NAME", schemaNode(streamSchema)),
     ...rowsOf("sinks.NAME", schemaNode(commonSinkSchema)),
+    ...rowsOf("sources.NAME", schemaNode(sourceSchema)),
     ...definitions.flatMap((definition) =>
       rowsOf(`sinks.NAME (${definition.type})`, schemaNode(definition.config))
     ),

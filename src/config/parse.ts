@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { ConfigError } from "../core/errors.ts";
 import type { SinkDefinition, SinkHints } from "../sink/adapter.ts";
-import { crossFaults } from "./cross_checks.ts";
+import { crossFaults, sourceFaults } from "./cross_checks.ts";
 import { brokenRule, unknownKey } from "./faults.ts";
 import { isName, NAME_RULE } from "./fields.ts";
 import { isMap, pathText } from "./key_path.ts";
@@ -24,6 +24,7 @@ import {
   type ListenConfig,
   listenSchema,
 } from "./sections.ts";
+import { type SourceConfig, sourceSchema, toSourceConfig } from "./source_schema.ts";
 import { COMMON_SINK_KEYS, commonSinkSchema, type SinkConfig, toSinkConfig } from "./sink_schema.ts";
 import { type StreamConfig, streamSchema, toStreamConfig } from "./stream_schema.ts";
 
@@ -41,9 +42,11 @@ export interface Config {
   readonly streams: ReadonlyMap<string, StreamConfig>;
   /** Sinks by name. */
   readonly sinks: ReadonlyMap<string, SinkConfig>;
+  /** Sources by name. */
+  readonly sources: ReadonlyMap<string, SourceConfig>;
 }
 
-/** Schema of the root; `streams` and `sinks` are parsed name by name, for their schemas depend on the sinks' types. */
+/** Schema of the root; `streams`, `sinks` and `sources` are parsed name by name, for the schemas of sinks depend on their types. */
 export const rootSchema = z.strictObject({
   gateway: gatewaySchema.prefault({}),
   listen: listenSchema.prefault({}),
@@ -51,6 +54,7 @@ export const rootSchema = z.strictObject({
   buffers: buffersSchema.prefault({}),
   streams: z.unknown().optional(),
   sinks: z.unknown().optional(),
+  sources: z.unknown().optional(),
 });
 
 /** What the outside contributes to a config. */
@@ -74,7 +78,7 @@ export function parseConfig(
   const faults: string[] = [];
   const copy = plainCopy(raw, [], faults);
   const root = read(rootSchema, copy, [], faults);
-  const { streams: rawStreams, sinks: rawSinks } = copy as Record<string, unknown>;
+  const { streams: rawStreams, sinks: rawSinks, sources: rawSources } = copy as Record<string, unknown>;
 
   const streams = new Map<string, StreamConfig>();
   for (const [name, value] of namedEntries("streams", rawStreams, faults)) {
@@ -89,7 +93,14 @@ export function parseConfig(
     if (sink !== null) sinks.set(name, sink);
   }
 
+  const sources = new Map<string, SourceConfig>();
+  for (const [name, value] of namedEntries("sources", rawSources ?? {}, faults)) {
+    const source = read(sourceSchema, value, ["sources", name], faults);
+    if (source.kind === "good") sources.set(name, toSourceConfig(name, source.value));
+  }
+
   faults.push(...crossFaults(streams, sinks, new Set(namedSinks.map(([name]) => name))));
+  faults.push(...sourceFaults(sources, isMap(rawStreams) ? Object.keys(rawStreams) : []));
   if (root.kind === "faulty") throw new ConfigError(faults);
   const { gateway, listen, admin, buffers } = root.value;
   if (listen.port !== 0 && listen.port === admin.port && listen.hostname === admin.hostname) {
@@ -105,14 +116,19 @@ export function parseConfig(
     buffers,
     streams,
     sinks,
+    sources,
   };
 }
 
-/** Members of `streams` or `sinks` whose names may be used; at least one must be there. */
-function namedEntries(section: "streams" | "sinks", value: unknown, faults: string[]): [string, unknown][] {
+/** Members of a section whose names may be used; at least one stream and one sink must be there. */
+function namedEntries(
+  section: "streams" | "sinks" | "sources",
+  value: unknown,
+  faults: string[],
+): [string, unknown][] {
   const told = faults.length;
   const entries = entriesOf(value, [section], faults);
-  if (entries.length === 0 && faults.length === told) {
+  if (section !== "sources" && entries.length === 0 && faults.length === told) {
     faults.push(brokenRule([section], `must name at least one ${section.slice(0, -1)}`, value));
   }
   return entries.filter(([name]) => {

@@ -11,6 +11,7 @@ import { redact } from "./redact.ts";
 import { type SchemaNode, schemaNode } from "./schema_node.ts";
 import { type SegmentPlan, writeControl } from "./segment_plan.ts";
 import { COMMON_SINK_KEYS, commonSinkSchema, type SinkConfig } from "./sink_schema.ts";
+import { sourceSchema } from "./source_schema.ts";
 import { type StreamConfig, streamSchema } from "./stream_schema.ts";
 
 /** `config` as YAML with every default and the shares of `plan` written out, and secrets hidden. */
@@ -30,6 +31,11 @@ export function effectiveYaml(config: Config, plan: SegmentPlan): string {
       }),
     ),
     sinks: Object.fromEntries([...config.sinks].map(([name, sink]) => [name, sinkTree(sink)])),
+    sources: config.sources.size === 0 ? undefined : Object.fromEntries(
+      [...config.sources].map((
+        [name, { name: _, ...source }],
+      ) => [name, inOrderOf(schemaNode(sourceSchema), source)]),
+    ),
   };
   return stringify(asWritten(redact("", inOrderOf(schemaNode(rootSchema), tree))), { lineWidth: 110 });
 }

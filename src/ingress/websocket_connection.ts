@@ -312,7 +312,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
       }
       if (framer.rejectedCount > 0) return this.#refuse(Close.POLICY, framer.rejected[0].reason);
       if (end < message.length || !framer.done) {
-        const neverFits = this.#neverFits(run.segments.length);
+        const neverFits = admission.neverFits(run.segments.length);
         this.#dropRun();
         return neverFits &&
           this.#refuse(Close.TOO_BIG, "the message needs more segments than the stream may have");
@@ -372,12 +372,6 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#waitsForQuota = admission.quota!.fits(1, bytes);
     if (this.#waitsForQuota) admission.waitForQuota(this, bytes);
     return false;
-  }
-
-  #neverFits(segments: number): boolean {
-    const { pool } = this.#door.admission.partition;
-    return segments >= pool.size + pool.maxOverdraft ||
-      (pool.requestedSegments >= pool.size && pool.lentSegments - segments <= 1);
   }
 
   /** True, as the message is done with. */

@@ -13,6 +13,7 @@ import { gatewayMetrics, processMetrics } from "./gateway_metrics.ts";
 import type { Family, Labels, ScrapeInput } from "./metric_family.ts";
 import type { ProcessSnapshot } from "./process_probe.ts";
 import { sinkMetrics } from "./sink_metrics.ts";
+import { sourceMetrics } from "./source_metrics.ts";
 import { laneMetrics, streamMetrics } from "./stream_metrics.ts";
 import type { GatewayView } from "./view.ts";
 
@@ -37,6 +38,7 @@ const FAMILIES: readonly Family[] = [
   ...streamMetrics,
   ...laneMetrics,
   ...sinkMetrics,
+  ...sourceMetrics,
   ...processMetrics,
 ];
 

@@ -84,6 +84,49 @@ export interface GatewaySnapshot {
   readonly tasks: readonly TaskSnapshot[];
   /** What a reload took out and has not ended. */
   readonly draining: readonly DrainingSnapshot[];
+  /** Where records are fetched, in the order of the config. */
+  readonly sources: readonly SourceSnapshot[];
+}
+
+/** `joining`: not in the group yet; `degraded`: some topics are not there; `down`: brokers do not answer, or refuse. */
+export type SourceState = "joining" | "up" | "degraded" | "down" | "stopped";
+
+/** A source. */
+export interface SourceSnapshot {
+  /** Name in the config. */
+  readonly name: string;
+  /** The stream that its records enter. */
+  readonly stream: string;
+  /** Where it stands. */
+  readonly state: SourceState;
+  /** Why it is not up; null when it is. */
+  readonly reason: string | null;
+  /** Records that entered the stream. */
+  readonly takenRecords: number;
+  /** Records that the stream did not take: they go to a dead letter. */
+  readonly refusedRecords: number;
+  /** Times that a partition went on at its first record, as the broker did not have the next one. */
+  readonly offsetResets: number;
+  /** Bytes that were fetched and have not entered the stream. */
+  readonly heldBytes: number;
+  /** Those that the group has given this gateway. */
+  readonly partitions: readonly SourcePartitionSnapshot[];
+}
+
+/** A partition that is read. */
+export interface SourcePartitionSnapshot {
+  /** Its topic. */
+  readonly topic: string;
+  /** Its number. */
+  readonly partition: number;
+  /** Offset of the next record to fetch. */
+  readonly position: number;
+  /** Offset up to which the group knows all as delivered; null before the first. */
+  readonly committed: number | null;
+  /** Records behind the committed offset, as of the last fetch that brought some; null before it. */
+  readonly lag: number | null;
+  /** Whether it is not fetched for want of room, quota or outcomes. */
+  readonly paused: boolean;
 }
 
 /** A stream or sink that a reload took out, or put another in the place of, while it still has something to do. */

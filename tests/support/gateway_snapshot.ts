@@ -136,6 +136,7 @@ export function gatewaySnapshot(changes: Partial<GatewaySnapshot> = {}): Gateway
       taskSnapshot("lane/events/archive/0", 0, 20, { sink: "archive", writer: 0 }),
     ],
     draining: [],
+    sources: [],
     ...changes,
   };
 }

@@ -9,7 +9,7 @@
 import { dirname, join, normalize } from "node:path/posix";
 
 /** Stages that carry records; each may hold its own handle of `monitor`. */
-const MEASURED = ["buffer", "partition", "channel", "lane", "admission", "ingress"];
+const MEASURED = ["buffer", "partition", "channel", "lane", "admission", "ingress", "source"];
 
 /**
  * Folder → folders that its files may import. An arrow to a folder includes those that the folder itself may import;
@@ -26,6 +26,7 @@ export const IMPORT_TABLE: ReadonlyMap<string, readonly string[]> = new Map(
     lane: ["channel", "limit", "sink", "partition", "buffer"],
     admission: ["buffer", "partition", "limit"],
     ingress: ["admission"],
+    source: ["ingress", "lane"],
     monitor: ["core"],
     admin: ["monitor"],
     adapters: ["sink", "core"],

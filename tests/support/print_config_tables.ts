@@ -41,7 +41,7 @@ export function withTables(readme: string, tables: string): string | null {
 
 /** `streams.NAME` and `sinks.NAME (type)` keep their name together; other sections are one word. */
 function groupOf({ path }: ConfigRow): string {
-  return /^(streams\.NAME|sinks\.NAME( \([^)]*\))?|[^.]+)/.exec(path)![0];
+  return /^(streams\.NAME|sources\.NAME|sinks\.NAME( \([^)]*\))?|[^.]+)/.exec(path)![0];
 }
 
 function defaultCell(row: ConfigRow): string {

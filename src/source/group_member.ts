@@ -1,0 +1,282 @@
+/**
+ * Membership in a consumer group (KIP-848, brokers from Kafka 4.0 on), with fetches of its own: the client library's
+ * stream can only be paused as a whole, and delivers what is aborted, so it is used for nothing but to join.
+ *
+ * The library heartbeats by its own timer, whatever is fetched or not: a stream that stands still for an hour costs no
+ * membership.
+ *
+ * @module
+ */
+import type { Consumer, ConsumerOptions } from "@platformatic/kafka";
+import type { AbortedTransaction, FetchedBatch } from "./fetched.ts";
+import { Fault, isFault } from "./kafka_faults.ts";
+
+/** How brokers are reached. */
+export type KafkaConnection =
+  & Pick<ConsumerOptions<Buffer, Buffer, Buffer, Buffer>, "tls" | "tlsServerName" | "sasl">
+  & {
+    /** The client library. */
+    readonly library: { readonly Consumer: typeof Consumer };
+    /** Name that the brokers know the gateway by. */
+    readonly clientId: string;
+    /** `host:port` of each. */
+    readonly bootstrapBrokers: string[];
+    /** Deadline of a request, ms. */
+    readonly timeout: number;
+  };
+
+/** What a member is. */
+export interface MemberOptions {
+  /** The brokers. */
+  readonly connection: KafkaConnection;
+  /** The group. */
+  readonly groupId: string;
+  /** Whether what is not committed yet is read too. */
+  readonly readsUncommitted: boolean;
+  /** How long a broker may wait for records, ms. */
+  readonly maxWaitMs: number;
+}
+
+/** A partition by name and number. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A partition and an offset in it. */
+export interface PartitionOffset extends TopicPartition {
+  readonly offset: number;
+}
+
+/** What was fetched of one partition, or why nothing was. */
+export interface FetchedPartition extends TopicPartition {
+  /** Number of the error in the protocol; 0 when there is none. */
+  readonly errorCode: number;
+  /** First offset that the broker has; -1 when it did not say. */
+  readonly logStart: number;
+  /** Offset behind the last record. */
+  readonly highWatermark: number;
+  /** Transactions that were aborted. */
+  readonly aborted: readonly AbortedTransaction[];
+  /** In the order of their offsets; those of aborted transactions among them. */
+  readonly batches: readonly FetchedBatch[];
+}
+
+/** What a member tells. */
+export interface MemberListener {
+  /** The partitions assigned to it may be others now. */
+  assignmentChanged(): void;
+  /** Some of its partitions are about to be taken away: the last moment to commit for them. */
+  revoking(): void;
+  /** The group does not hear from it, or it does not hear from the group, for `error`. */
+  heartbeatFailed(error: unknown): void;
+  /** It is no longer in the group. */
+  lost(error: unknown): void;
+}
+
+/** Most bytes of one answer: with the budget of what is held, it bounds what a source has in memory. */
+export const MAX_ANSWER_BYTES = 8_388_608;
+
+/** Timestamps that ask for an end of a partition (Kafka protocol, ListOffsets). */
+const End = { earliest: -2n, latest: -1n } as const;
+
+type FetchAnswer = Awaited<ReturnType<Consumer["fetch"]>>;
+
+/** The member. */
+export class GroupMember {
+  readonly #consumer: Consumer;
+  readonly #maxWaitMs: number;
+
+  private constructor(consumer: Consumer, maxWaitMs: number) {
+    this.#consumer = consumer;
+    this.#maxWaitMs = maxWaitMs;
+  }
+
+  /**
+   * Connects, and joins the group for those of `topics` that are there. `missing` gets the others. Rejects when no broker
+   * answers or the group does not take it; resolves with null when none of the topics is there.
+   */
+  static async join(
+    options: MemberOptions,
+    topics: readonly string[],
+    missing: Set<string>,
+    listener: MemberListener,
+  ): Promise<GroupMember | null> {
+    const { library, ...connection } = options.connection;
+    const consumer = new library.Consumer({
+      ...connection,
+      groupId: options.groupId,
+      groupProtocol: "consumer",
+      autocommit: false,
+      isolationLevel: options.readsUncommitted ? 0 : 1,
+      // Whoever calls goes on trying: it tells meanwhile what is wrong.
+      retries: 0,
+    });
+    const member = new GroupMember(consumer, options.maxWaitMs);
+    try {
+      for (const topic of topics) if (!await member.hasTopic(topic)) missing.add(topic);
+      const present = topics.filter((topic) => !missing.has(topic));
+      if (present.length === 0) {
+        await member.leave();
+        return null;
+      }
+      member.#listen(listener);
+      consumer.topics.trackAll(...present);
+      const stream = await consumer.consume({ topics: present, autocommit: false, maxWaitTime: 1 });
+      stream.on("error", (error) => listener.heartbeatFailed(error));
+      await stream.close();
+      return member;
+    } catch (error) {
+      await member.leave();
+      throw error;
+    }
+  }
+
+  /** Whether the brokers know `topic`. Rejects when none answers. */
+  async hasTopic(topic: string): Promise<boolean> {
+    try {
+      await this.#consumer.metadata({ topics: [topic], forceUpdate: true });
+      return true;
+    } catch (error) {
+      if (isFault(error, Fault.UNKNOWN_TOPIC_OR_PARTITION, Fault.UNKNOWN_TOPIC_ID)) return false;
+      throw error;
+    }
+  }
+
+  /** Reads `topic` too, or no longer; the group is told with the next heartbeat. */
+  setTopic(topic: string, reads: boolean): void {
+    if (reads) this.#consumer.topics.track(topic);
+    else this.#consumer.topics.untrack(topic);
+  }
+
+  /** What the group has given it. */
+  get assigned(): TopicPartition[] {
+    return (this.#consumer.assignments ?? []).flatMap(({ topic, partitions }) =>
+      // The library leaves the name out where a topic is gone.
+      topic === undefined ? [] : partitions.map((partition) => ({ topic, partition }))
+    );
+  }
+
+  /** The broker that leads each of `partitions`, in their order; -1 where nobody knows. */
+  async leadersOf(partitions: readonly TopicPartition[]): Promise<number[]> {
+    const topics = [...new Set(partitions.map(({ topic }) => topic))];
+    const { topics: known } = await this.#consumer.metadata({ topics });
+    return partitions.map(({ topic, partition }) => known.get(topic)?.partitions[partition]?.leader ?? -1);
+  }
+
+  /** Fetches of `wanted`, which are all at broker `node`, at most `bytes` of each; the answer may leave some out. */
+  async fetch(
+    node: number,
+    wanted: readonly PartitionOffset[],
+    bytes: number,
+  ): Promise<FetchedPartition[]> {
+    const topics = [...new Set(wanted.map(({ topic }) => topic))];
+    const { topics: known } = await this.#consumer.metadata({ topics });
+    const names = new Map(topics.map((topic) => [known.get(topic)!.id, topic]));
+    try {
+      const answer = await this.#consumer.fetch({
+        node,
+        maxWaitTime: this.#maxWaitMs,
+        maxBytes: MAX_ANSWER_BYTES,
+        topics: [...names].map(([topicId, topic]) => ({
+          topicId,
+          partitions: wanted.filter((each) => each.topic === topic).map(({ partition, offset }) => ({
+            partition,
+            fetchOffset: BigInt(offset),
+            partitionMaxBytes: bytes,
+            currentLeaderEpoch: -1,
+            lastFetchedEpoch: -1,
+          })),
+        })),
+      });
+      return fetchedOf(answer, names);
+    } catch (error) {
+      // One partition with an error makes the whole answer one.
+      const answer = answerOf(error);
+      const faulty = answer === null
+        ? []
+        : fetchedOf(answer, names).filter(({ errorCode }) => errorCode !== 0);
+      if (faulty.length === 0) throw error;
+      return faulty;
+    }
+  }
+
+  /** Where the group stands in each of `partitions`; -1 where it has no offset. */
+  async committedOf(partitions: readonly TopicPartition[]): Promise<number[]> {
+    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, own]) => ({
+      topic,
+      partitions: own.map(({ partition }) => partition),
+    }));
+    const committed = await this.#consumer.listCommittedOffsets({ topics });
+    return partitions.map(({ topic, partition }) => Number(committed.get(topic)?.[partition] ?? -1n));
+  }
+
+  /** The first offset, or the one behind the last, of each of `partitions`. */
+  async endOf(end: "earliest" | "latest", partitions: readonly TopicPartition[]): Promise<number[]> {
+    if (partitions.length === 0) return [];
+    const byTopic = Map.groupBy(partitions, ({ topic }) => topic);
+    const offsets = await this.#consumer.listOffsets({
+      topics: [...byTopic.keys()],
+      partitions: Object.fromEntries(
+        [...byTopic].map(([topic, own]) => [topic, own.map(({ partition }) => partition)]),
+      ),
+      timestamp: End[end],
+    });
+    return partitions.map(({ topic, partition }) => Number(offsets.get(topic)?.[partition] ?? 0n));
+  }
+
+  /** Tells the group that everything before each of `offsets` is done. */
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    await this.#consumer.commit({
+      offsets: offsets.map(({ topic, partition, offset }) => ({
+        topic,
+        partition,
+        offset: BigInt(offset),
+        leaderEpoch: -1,
+      })),
+    });
+  }
+
+  /** Leaves the group and disconnects. Rejects when it cannot: the group then finds out by its session timeout. */
+  async leave(): Promise<void> {
+    await this.#consumer.close(true);
+  }
+
+  #listen(listener: MemberListener): void {
+    let last = this.#consumer.assignments;
+    const look = () => {
+      if (this.#consumer.assignments === last) return;
+      last = this.#consumer.assignments;
+      listener.assignmentChanged();
+    };
+    // The heartbeat that tells the group that partitions are let go of begins when the assignment is a new one.
+    this.#consumer.on("consumer:heartbeat:start", look);
+    this.#consumer.on("consumer:heartbeat:end", look);
+    this.#consumer.on("consumer:group:rebalance", () => listener.revoking());
+    this.#consumer.on("consumer:heartbeat:error", ({ error }: { readonly error?: unknown }) => {
+      if (isFault(error, Fault.UNKNOWN_MEMBER_ID, Fault.FENCED_MEMBER_EPOCH)) listener.lost(error);
+      else listener.heartbeatFailed(error);
+    });
+  }
+}
+
+function fetchedOf({ responses }: FetchAnswer, names: ReadonlyMap<string, string>): FetchedPartition[] {
+  return responses.flatMap(({ topicId, partitions }) => {
+    const topic = names.get(topicId);
+    if (topic === undefined) return [];
+    return partitions.map((partition) => ({
+      topic,
+      partition: partition.partitionIndex,
+      errorCode: partition.errorCode,
+      logStart: Number(partition.logStartOffset),
+      highWatermark: Number(partition.highWatermark),
+      aborted: partition.abortedTransactions ?? [],
+      batches: partition.records ?? [],
+    }));
+  });
+}
+
+function answerOf(error: unknown): FetchAnswer | null {
+  const { response } = error as { readonly response?: FetchAnswer };
+  return response?.responses === undefined ? null : response;
+}

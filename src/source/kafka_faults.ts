@@ -1,0 +1,50 @@
+/**
+ * What went wrong at a broker, out of the errors of the client library: they nest, and the fact is often the innermost.
+ *
+ * @module
+ */
+
+/** Codes of the Kafka protocol that the source has an answer to. */
+export const Fault = {
+  /** The offset is not, or no longer, in the partition. */
+  OFFSET_OUT_OF_RANGE: "OFFSET_OUT_OF_RANGE",
+  /** The topic was deleted, or never was. */
+  UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PARTITION",
+  /** The same by the topic's id, as when it was deleted and made again. */
+  UNKNOWN_TOPIC_ID: "UNKNOWN_TOPIC_ID",
+  /** The group has given this member up. */
+  UNKNOWN_MEMBER_ID: "UNKNOWN_MEMBER_ID",
+  /** The group goes on without this member. */
+  FENCED_MEMBER_EPOCH: "FENCED_MEMBER_EPOCH",
+} as const;
+
+interface Nested {
+  readonly message?: unknown;
+  readonly apiId?: unknown;
+  readonly errors?: unknown;
+  readonly cause?: unknown;
+}
+
+/** `error` and all that it wraps, outer before inner. */
+function* chain(error: unknown, depth = 0): Generator<Nested> {
+  // No library nests deeper; a cycle would be without end.
+  if (typeof error !== "object" || error === null || depth > 8) return;
+  const nested: Nested = error;
+  yield nested;
+  if (Array.isArray(nested.errors)) { for (const inner of nested.errors) yield* chain(inner, depth + 1); }
+  yield* chain(nested.cause, depth + 1);
+}
+
+/** Whether `error` is, or wraps, one of `faults`. */
+export function isFault(error: unknown, ...faults: readonly string[]): boolean {
+  return chain(error).some(({ apiId }) => typeof apiId === "string" && faults.includes(apiId));
+}
+
+/** What the innermost error says, with those around it. */
+export function reasonOf(error: unknown): string {
+  const messages = new Set<string>();
+  for (const { message } of chain(error)) {
+    if (typeof message === "string" && message !== "") messages.add(message);
+  }
+  return messages.size === 0 ? String(error) : [...messages].slice(0, 4).join(": ");
+}
