@@ -30,6 +30,7 @@ export type {
   LimitConfig,
   ListenConfig,
   SinkConfig,
+  SourceConfig,
   StreamConfig,
   TlsConfig,
 } from "./src/config.ts";
