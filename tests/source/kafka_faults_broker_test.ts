@@ -1,0 +1,77 @@
+/** Brokers that go, topics that come and go, offsets that the broker does not have. @module */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { KafkaBroker } from "../services/kafka.ts";
+import { requires } from "../support/requirements.ts";
+import { sourceOf, SourceStage } from "./source_stage.ts";
+
+const kafka = requires("kafka");
+const numbers = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({ value: JSON.stringify({ n: from + i }) }));
+
+kafka.test("KafkaSource tells which topic is not there, reads the others, and that one when it comes", async () => {
+  await using stage = await SourceStage.open(1);
+  const late = `${stage.topic}-late`;
+  await stage.send(numbers(0, 10));
+  const gateway = await stage.gateway({ source: { topics: [stage.topic, late] } });
+  await stage.until(() => stage.values().length === 10, "the other topic is stored");
+  const { state, reason } = await sourceOf(gateway);
+  assertEquals(state, "degraded");
+  assertStringIncludes(reason!, JSON.stringify(late));
+  const ready = await (await fetch(`http://127.0.0.1:${gateway.adminPort}/readyz`)).json();
+  const part = ready.parts.find(({ part }: { part: string }) => part === "source/kafka");
+  assertEquals([part.state, part.ready, part.reason], ["degraded", true, reason]);
+  await stage.createTopic(late, 1);
+  await stage.send(numbers(10, 20).map((sent) => ({ ...sent, topic: late })));
+  await stage.until(() => stage.values().length === 20, "the late topic is stored");
+  assertEquals((await sourceOf(gateway)).state, "up");
+});
+
+kafka.test("KafkaSource goes on with the others when a topic is deleted", async () => {
+  await using stage = await SourceStage.open(1);
+  const other = `${stage.topic}-other`;
+  await stage.createTopic(other, 1);
+  await stage.send([...numbers(0, 5), ...numbers(5, 10).map((sent) => ({ ...sent, topic: other }))]);
+  const gateway = await stage.gateway({ source: { topics: [stage.topic, other] } });
+  await stage.until(() => stage.values().length === 10, "both topics are stored");
+  await stage.admin.deleteTopics({ topics: [other] });
+  await stage.until(async () => (await sourceOf(gateway)).state === "degraded", "it is told");
+  await stage.send(numbers(10, 20));
+  await stage.until(() => stage.values().length === 20, "the rest of the other topic is stored");
+  await stage.until(async () => (await stage.committed([0]))[0] === 15, "it is committed");
+});
+
+kafka.test("KafkaSource reads on from the first record that is left, and counts that, where the next is gone", async () => {
+  await using stage = await SourceStage.open(1);
+  await stage.send(numbers(0, 10));
+  const first = await stage.gateway();
+  await stage.until(async () => (await stage.committed([0]))[0] === 10, "all is committed");
+  await first.stop();
+  await stage.send(numbers(10, 30));
+  await stage.admin.deleteRecords({
+    topics: [{ name: stage.topic, partitions: [{ partition: 0, offset: 25n }] }],
+  });
+  const second = await stage.gateway();
+  await stage.until(() => stage.values().includes('{"n":29}'), "the rest is stored");
+  assertEquals(stage.values().slice(10), numbers(25, 30).map(({ value }) => value));
+  assertEquals((await sourceOf(second)).offsetResets, 1);
+  await stage.until(async () => (await stage.committed([0]))[0] === 30, "all is committed");
+});
+
+kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back", async () => {
+  await using broker = await KafkaBroker.start();
+  await using stage = await SourceStage.open(2, broker.address);
+  await stage.send(numbers(0, 1000).map((sent, i) => ({ ...sent, partition: i % 2 })));
+  const gateway = await stage.gateway({ source: { requestTimeoutMs: 2000 } });
+  await stage.until(() => stage.values().length === 1000, "all is stored");
+  await broker.kill();
+  await stage.until(async () => (await sourceOf(gateway)).state === "down", "it is told");
+  assertStringIncludes((await sourceOf(gateway)).reason!, "");
+  await broker.restart();
+  await stage.send(numbers(1000, 2000).map((sent, i) => ({ ...sent, partition: i % 2 })));
+  await stage.until(() => new Set(stage.values()).size === 2000, "the rest is stored");
+  await stage.until(async () => (await sourceOf(gateway)).state === "up", "it is up again");
+  await stage.until(
+    async () => (await stage.committed([0, 1])).every((offset) => offset === 1000),
+    "all is committed",
+  );
+});

@@ -1,0 +1,230 @@
+/** A gateway in this process that reads topics of one test's own, and a producer that writes them. @module */
+import { Buffer } from "node:buffer";
+import { Admin, type Message, Producer } from "@platformatic/kafka";
+import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
+import { z } from "zod";
+import { allAcked, createGateway, defineSink, type SinkDefinition, type WeirGateway } from "../../mod.ts";
+import type { SourceSnapshot } from "../../src/monitor/view.ts";
+import { sharedKafka } from "../services/kafka.ts";
+
+/** Groups form in seconds, on two cores that other tests share. */
+const DEADLINE_MS = 60_000;
+
+/** A record as a sink got it. */
+export interface Got {
+  readonly id: string;
+  readonly key: string | null;
+  readonly value: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly acceptedAtMs: number;
+}
+
+/** Part of a config. */
+export type Part = Readonly<Record<string, unknown>>;
+
+/** A message of a test: values and keys as text. */
+export interface Sent {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly key?: string;
+  readonly value: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timestampMs?: number;
+}
+
+/** The stage. */
+export class SourceStage implements AsyncDisposable {
+  readonly address: string;
+  /** A topic of the test; its name is that of the group too. */
+  readonly topic: string;
+  readonly admin: Admin;
+  /** What sinks of type `got` stored, by name. */
+  readonly got: Map<string, Got[]> = new Map();
+  readonly #stalled: Map<string, PromiseWithResolvers<void>> = new Map();
+  readonly #producer: Producer;
+  readonly #folder: string;
+  readonly #gateways: WeirGateway[] = [];
+
+  private constructor(address: string, folder: string) {
+    this.address = address;
+    this.topic = `weir-test-${crypto.randomUUID()}`;
+    this.#folder = folder;
+    const client = { clientId: "weir-tests", bootstrapBrokers: [address], retries: 10, retryDelay: 200 };
+    this.admin = new Admin(client);
+    this.#producer = new Producer({ ...client, idempotent: true });
+  }
+
+  /** Creates the topic with `partitions`; 0 creates none. */
+  static async open(partitions: number, address?: string): Promise<SourceStage> {
+    const stage = new SourceStage(
+      address ?? await sharedKafka(),
+      await Deno.makeTempDir({ prefix: "weir_source_" }),
+    );
+    if (partitions > 0) await stage.createTopic(stage.topic, partitions);
+    return stage;
+  }
+
+  async createTopic(topic: string, partitions: number): Promise<void> {
+    await this.admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+  }
+
+  /** Folder of data and dead letters. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Starts a gateway with stream `events`, sink `out` of type `got`, source `kafka`. */
+  async gateway(
+    { source = {}, stream = {}, sinks = {}, buffers = {} }: {
+      readonly source?: Part;
+      readonly stream?: Part;
+      readonly sinks?: Part;
+      readonly buffers?: Part;
+    } = {},
+  ): Promise<WeirGateway> {
+    const gateway = await createGateway(this.config({ source, stream, sinks, buffers }), {
+      sinks: [this.#sink],
+    });
+    this.#gateways.push(gateway);
+    await gateway.start();
+    return gateway;
+  }
+
+  /** The config of such a gateway. */
+  config({ source = {}, stream = {}, sinks = {}, buffers = {} }: Readonly<Record<string, Part>>): Part {
+    return {
+      gateway: { dataDir: this.#folder },
+      listen: { port: 0 },
+      admin: { port: 0 },
+      buffers,
+      streams: { events: { sinks: ["out"], ...stream } },
+      sinks: { out: { type: "got" }, ...sinks },
+      sources: {
+        kafka: {
+          type: "kafka",
+          brokers: [this.address],
+          topics: [this.topic],
+          groupId: this.topic,
+          stream: "events",
+          commitMs: 100,
+          ...source,
+        },
+      },
+    };
+  }
+
+  async send(messages: readonly Sent[]): Promise<void> {
+    // A share of a partition goes as one batch, which a broker takes up to 1 MiB of.
+    for (let at = 0; at < messages.length; at += 2000) {
+      await this.#producer.send({
+        messages: messages.slice(at, at + 2000).map((sent) => this.message(sent)),
+      });
+    }
+  }
+
+  /** One for a producer of the test's own. */
+  message(sent: Sent): Message<Buffer, Buffer, Buffer, Buffer> {
+    const headers = Object.entries(sent.headers ?? {});
+    return {
+      topic: sent.topic ?? this.topic,
+      partition: sent.partition ?? 0,
+      key: sent.key === undefined ? undefined : Buffer.from(sent.key),
+      // The library sends a tombstone for null, though its type does not say so.
+      value: (sent.value === null ? null : Buffer.from(sent.value)) as Buffer,
+      headers: new Map(headers.map(([name, value]) => [Buffer.from(name), Buffer.from(value)])),
+      timestamp: sent.timestampMs === undefined ? undefined : BigInt(sent.timestampMs),
+    } as Message<Buffer, Buffer, Buffer, Buffer>;
+  }
+
+  /** Values that `sink` stored. */
+  values(sink = "out"): string[] {
+    return (this.got.get(sink) ?? []).map(({ value }) => value);
+  }
+
+  /** From now on writes to `sink` wait. */
+  stall(sink: string): void {
+    this.#stalled.set(sink, Promise.withResolvers());
+  }
+
+  /** Writes to `sink` go on. */
+  release(sink: string): void {
+    this.#stalled.get(sink)?.resolve();
+    this.#stalled.delete(sink);
+  }
+
+  /** Offsets that the group has, by partition of the topic; -1 where it has none. */
+  async committed(partitions: readonly number[]): Promise<number[]> {
+    const [group] = await this.admin.listConsumerGroupOffsets({
+      groups: [{ groupId: this.topic, topics: [{ name: this.topic, partitionIndexes: [...partitions] }] }],
+    });
+    const own = group.topics.find(({ name }) => name === this.topic)?.partitions ?? [];
+    return partitions.map((partition) =>
+      Number(own.find(({ partitionIndex }) => partitionIndex === partition)?.committedOffset ?? -1n)
+    );
+  }
+
+  /** Resolves when `done` holds. */
+  async until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    const look = async () => {
+      while (!await done()) await delay(20);
+    };
+    try {
+      await deadline(look(), DEADLINE_MS);
+    } catch (error) {
+      throw new Error(`not within ${DEADLINE_MS} ms: ${what}`, { cause: error });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sink of [...this.#stalled.keys()]) this.release(sink);
+    await Promise.all(this.#gateways.map((gateway) => gateway.stop()));
+    await this.#producer.close();
+    await this.admin.close();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  get #sink(): SinkDefinition<{ readonly maxRecords: number }> {
+    const decoder = new TextDecoder();
+    return defineSink({
+      type: "got",
+      config: z.strictObject({ maxRecords: z.int().default(1000) }),
+      hints: ({ maxRecords }) => ({
+        maxRecords,
+        maxBytes: 1_048_576,
+        lingerMs: 0,
+        framingBytes: 0,
+        writesInFlight: 1,
+      }),
+      open: (_options, { sink }) => ({
+        write: async (batch, signal) => {
+          const aborted = new Promise<never>((_, reject) =>
+            signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+          );
+          await Promise.race([this.#stalled.get(sink)?.promise, aborted]);
+          const got = this.got.get(sink) ?? [];
+          this.got.set(sink, got);
+          for (let i = 0; i < batch.count; i++) {
+            const key = batch.key(i);
+            got.push({
+              id: batch.id(i),
+              key: key === null ? null : decoder.decode(key),
+              value: decoder.decode(batch.value(i)),
+              headers: batch.headers(i).map(([name, value]) => [name, value] as const),
+              acceptedAtMs: batch.acceptedAtMs(i),
+            });
+          }
+          return allAcked(batch);
+        },
+        check() {},
+        close() {},
+      }),
+    });
+  }
+}
+
+/** The gateway's one source, as its admin API tells it. */
+export async function sourceOf(gateway: WeirGateway): Promise<SourceSnapshot> {
+  const answer = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/v1/topology`);
+  return (await answer.json()).sources[0];
+}
