@@ -9,7 +9,7 @@
  */
 import type { Consumer, ConsumerOptions } from "@platformatic/kafka";
 import type { AbortedTransaction, FetchedBatch } from "./fetched.ts";
-import { Fault, isFault } from "./kafka_faults.ts";
+import { Fault, isFault, isUnknownTopic } from "./kafka_faults.ts";
 
 /** How brokers are reached. */
 export type KafkaConnection =
@@ -138,7 +138,7 @@ export class GroupMember {
       await this.#consumer.metadata({ topics: [topic], forceUpdate: true });
       return true;
     } catch (error) {
-      if (isFault(error, Fault.UNKNOWN_TOPIC_OR_PARTITION, Fault.UNKNOWN_TOPIC_ID)) return false;
+      if (isUnknownTopic(error)) return false;
       throw error;
     }
   }

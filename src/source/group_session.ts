@@ -20,7 +20,7 @@ import {
   type PartitionOffset,
   type TopicPartition,
 } from "./group_member.ts";
-import { Fault, isFault, reasonOf } from "./kafka_faults.ts";
+import { Fault, isFault, isUnknownTopic, reasonOf } from "./kafka_faults.ts";
 import { PartitionReader } from "./partition_reader.ts";
 import type { RefusedRecord } from "./refused_record.ts";
 
@@ -84,6 +84,7 @@ export class GroupSession implements MemberListener {
   #member: GroupMember | null = null;
   #pumpDeferred = false;
   #looksForLeaders = false;
+  #looksForTopics = false;
   #stopped = false;
   #commitTimer: Timer | null = null;
   #probeTimer: Timer | null = null;
@@ -265,7 +266,6 @@ export class GroupSession implements MemberListener {
       }
     } catch (error) {
       this.#failed(error);
-      if (isUnknownTopic(error)) await this.#findMissing(member);
       void this.#pause(BACKOFF_MS).then(() => this.#pumpSoon());
     } finally {
       this.#looksForLeaders = false;
@@ -288,7 +288,6 @@ export class GroupSession implements MemberListener {
       } else await this.#mend(member, faulty);
     } catch (error) {
       this.#failed(error);
-      if (isUnknownTopic(error)) await this.#findMissing(member).catch((error) => this.#failed(error));
       await this.#pause(BACKOFF_MS);
     } finally {
       this.#busyNodes.delete(node);
@@ -322,7 +321,7 @@ export class GroupSession implements MemberListener {
       faulty.some(({ errorCode }) =>
         errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID
       )
-    ) await this.#findMissing(member);
+    ) await this.#lookForTopics(member);
     const gone = faulty.filter(({ errorCode }) => errorCode === ErrorCode.OFFSET_OUT_OF_RANGE);
     const starts = await member.endOf("earliest", gone);
     gone.forEach((each, i) => {
@@ -359,16 +358,26 @@ export class GroupSession implements MemberListener {
     }
   }
 
+  /** The same, once at a time; never rejects. */
+  async #lookForTopics(member: GroupMember): Promise<void> {
+    if (this.#looksForTopics) return;
+    this.#looksForTopics = true;
+    try {
+      await this.#findMissing(member);
+      this.#options.onAnswer();
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#options.onAnswer(error);
+    } finally {
+      this.#looksForTopics = false;
+    }
+  }
+
   #probeLater(): void {
     this.#probeTimer = this.#options.clock.setTimer(() => void this.#probe(), PROBE_MS);
   }
 
   async #probe(): Promise<void> {
-    try {
-      if (this.missing.size > 0 && this.#member !== null) await this.#findMissing(this.#member);
-    } catch (error) {
-      this.#failed(error);
-    }
+    if (this.missing.size > 0 && this.#member !== null) await this.#lookForTopics(this.#member);
     if (!this.#stopped) this.#probeLater();
   }
 
@@ -401,6 +410,7 @@ export class GroupSession implements MemberListener {
   #failed(error: unknown): void {
     if (this.#abort.signal.aborted) return;
     if (isFault(error, Fault.UNKNOWN_MEMBER_ID, Fault.FENCED_MEMBER_EPOCH)) this.lost(error);
+    else if (isUnknownTopic(error) && this.#member !== null) void this.#lookForTopics(this.#member);
     else this.#options.onAnswer(error);
   }
 
@@ -412,10 +422,6 @@ export class GroupSession implements MemberListener {
 
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
-}
-
-function isUnknownTopic(error: unknown): boolean {
-  return isFault(error, Fault.UNKNOWN_TOPIC_OR_PARTITION, Fault.UNKNOWN_TOPIC_ID);
 }
 
 function bytesOf(batches: readonly FetchedBatch[]): number {

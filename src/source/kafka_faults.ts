@@ -35,6 +35,12 @@ function* chain(error: unknown, depth = 0): Generator<Nested> {
   yield* chain(nested.cause, depth + 1);
 }
 
+/** Whether `error` says that a topic is not there; the client library says so in words only where it looks for leaders. */
+export function isUnknownTopic(error: unknown): boolean {
+  return isFault(error, Fault.UNKNOWN_TOPIC_OR_PARTITION, Fault.UNKNOWN_TOPIC_ID) ||
+    chain(error).some(({ message }) => typeof message === "string" && message.startsWith("Unknown topic "));
+}
+
 /** Whether `error` is, or wraps, one of `faults`. */
 export function isFault(error: unknown, ...faults: readonly string[]): boolean {
   return chain(error).some(({ apiId }) => typeof apiId === "string" && faults.includes(apiId));

@@ -65,7 +65,6 @@ kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back",
   await stage.until(() => stage.values().length === 1000, "all is stored");
   await broker.kill();
   await stage.until(async () => (await sourceOf(gateway)).state === "down", "it is told");
-  assertStringIncludes((await sourceOf(gateway)).reason!, "");
   await broker.restart();
   await stage.send(numbers(1000, 2000).map((sent, i) => ({ ...sent, partition: i % 2 })));
   await stage.until(() => new Set(stage.values()).size === 2000, "the rest is stored");

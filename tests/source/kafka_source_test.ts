@@ -165,10 +165,5 @@ kafka.test("Gateway.reload() gives a running source another stream's unit, and t
   await gateway.reload({ ...stage.config({}), sources: {} });
   assertEquals(await sourceOf(gateway), undefined);
   await stage.until(async () => (await stage.committed([0]))[0] === 1000, "all is committed");
-  await stage.until(
-    async () =>
-      ((await stage.admin.describeGroups({ groups: [stage.topic] })).get(stage.topic)?.members.size ?? 0) ===
-        0,
-    "the group is left",
-  );
+  await stage.until(async () => await stage.groupState() === "EMPTY", "the group is left");
 });
