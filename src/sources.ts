@@ -11,7 +11,7 @@ import type { Config, SourceConfig } from "./config.ts";
 import { sleep } from "./core/clock.ts";
 import type { StreamDoor } from "./ingress/stream_door.ts";
 import type { DeadLetter } from "./lane/dead_letter.ts";
-import type { SourceSnapshot } from "./monitor/view.ts";
+import type { KafkaSourceSnapshot } from "./monitor/view.ts";
 import { CLOSE_MS, type Surroundings } from "./sink_unit.ts";
 import type { KafkaConnection } from "./source/group_member.ts";
 import { KafkaSource } from "./source/kafka_source.ts";
@@ -90,7 +90,7 @@ export class Sources {
   }
 
   /** As plain data. */
-  snapshot(): SourceSnapshot[] {
+  snapshot(): KafkaSourceSnapshot[] {
     return [...this.#running.values()].map(({ config, source }) => {
       const { taken, refused, resets } = source.counts;
       return {

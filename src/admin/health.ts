@@ -11,8 +11,8 @@ import type {
   DrainingSnapshot,
   GatewaySnapshot,
   GatewayState,
+  KafkaSourceSnapshot,
   SinkSnapshot,
-  SourceSnapshot,
   StreamSnapshot,
 } from "../monitor/view.ts";
 
@@ -126,7 +126,7 @@ function mayAck({ state }: SinkSnapshot): boolean {
 }
 
 /** A source takes no traffic from anyone: whoever sends here is served also while it is down. */
-function sourcePart({ name, state, reason, partitions }: SourceSnapshot): PartHealth {
+function sourcePart({ name, state, reason, partitions }: KafkaSourceSnapshot): PartHealth {
   return {
     part: `source/${name}`,
     state,

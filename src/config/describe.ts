@@ -80,10 +80,10 @@ export function describeConfig(definitions: readonly SinkDefinition[]): ConfigRo
     ...sections.flatMap(([name, node]) => rowsOf(name, node)),
     ...rowsOf("streams.NAME", schemaNode(streamSchema)),
     ...rowsOf("sinks.NAME", schemaNode(commonSinkSchema)),
-    ...rowsOf("sources.NAME", schemaNode(sourceSchema)),
     ...definitions.flatMap((definition) =>
       rowsOf(`sinks.NAME (${definition.type})`, schemaNode(definition.config))
     ),
+    ...rowsOf("sources.NAME", schemaNode(sourceSchema)),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Metrics of sources, and of the partitions that they read. @module */
 import type { Family } from "./metric_family.ts";
-import type { SourceSnapshot } from "./view.ts";
+import type { KafkaSourceSnapshot } from "./view.ts";
 
 /** In the order of the page. */
 export const sourceMetrics: readonly Family[] = [
@@ -51,7 +51,7 @@ function perSource(
   name: string,
   type: "counter" | "gauge",
   help: string,
-  value: (source: SourceSnapshot) => number,
+  value: (source: KafkaSourceSnapshot) => number,
 ): Family {
   return {
     name,

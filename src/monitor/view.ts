@@ -85,14 +85,14 @@ export interface GatewaySnapshot {
   /** What a reload took out and has not ended. */
   readonly draining: readonly DrainingSnapshot[];
   /** Where records are fetched, in the order of the config. */
-  readonly sources: readonly SourceSnapshot[];
+  readonly sources: readonly KafkaSourceSnapshot[];
 }
 
 /** `joining`: not in the group yet; `degraded`: some topics are not there; `down`: brokers do not answer, or refuse. */
 export type SourceState = "joining" | "up" | "degraded" | "down" | "stopped";
 
 /** A source. */
-export interface SourceSnapshot {
+export interface KafkaSourceSnapshot {
   /** Name in the config. */
   readonly name: string;
   /** The stream that its records enter. */

@@ -17,6 +17,7 @@ Deno.test("configTables() prints one table a section, and the options of each ki
     "### `sinks.NAME`",
     "### `sinks.NAME (file)`",
     "### `sinks.NAME (http)`",
+    "### `sources.NAME`",
   ]);
   assertStringIncludes(tables, "| `port` | whole number | `8080` | Data port; 0 takes any free one |");
   assertStringIncludes(tables, "| `retry.maxMs` | whole number | `10000` | Longest pause |");

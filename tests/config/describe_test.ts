@@ -24,7 +24,15 @@ Deno.test("describeConfig() tells type and default of a key, also of one that gi
 Deno.test("jsonSchema() holds every section, and per kind of sink its own and the common keys", () => {
   // deno-lint-ignore no-explicit-any -- a JSON Schema is walked here as plain data
   const schema = jsonSchema(SINKS) as any;
-  assertEquals(Object.keys(schema.properties), ["gateway", "listen", "admin", "buffers", "streams", "sinks"]);
+  assertEquals(Object.keys(schema.properties), [
+    "gateway",
+    "listen",
+    "admin",
+    "buffers",
+    "streams",
+    "sinks",
+    "sources",
+  ]);
   assertEquals(schema.required, ["streams", "sinks"]);
   assertEquals(schema.properties.streams.additionalProperties.required, ["sinks"]);
   const kinds = schema.properties.sinks.additionalProperties.oneOf;

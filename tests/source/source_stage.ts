@@ -5,7 +5,7 @@ import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { z } from "zod";
 import { allAcked, createGateway, defineSink, type SinkDefinition, type WeirGateway } from "../../mod.ts";
-import type { SourceSnapshot } from "../../src/monitor/view.ts";
+import type { KafkaSourceSnapshot } from "../../src/monitor/view.ts";
 import { sharedKafka } from "../services/kafka.ts";
 
 /** Groups form in seconds, on two cores that other tests share. */
@@ -229,7 +229,7 @@ export class SourceStage implements AsyncDisposable {
 }
 
 /** The gateway's one source, as its admin API tells it. */
-export async function sourceOf(gateway: WeirGateway): Promise<SourceSnapshot> {
+export async function sourceOf(gateway: WeirGateway): Promise<KafkaSourceSnapshot> {
   const answer = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/v1/topology`);
   return (await answer.json()).sources[0];
 }
