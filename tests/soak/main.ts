@@ -1,7 +1,8 @@
 /**
  * `deno task soak`: a million damaged inputs, or `--inputs N`, by a seed that is printed, or `--seed N`; then a search
  * node that is killed under load and comes back after a minute, or `--outage-seconds N`, and nodes that refuse for load,
- * under each kind of control. It ends with 1 at the first input without a clear answer, when the books do not agree, or
+ * under each kind of control; then a sink that stands for ten minutes, or `--stall-seconds N`, behind a source that reads
+ * Kafka. It ends with 1 at the first input without a clear answer, when the books do not agree, or
  * when a document is missing or there twice.
  *
  * @module
@@ -9,6 +10,7 @@
 import { Command } from "commander";
 import { Outage } from "../adapters/elasticsearch_outage.ts";
 import { CONTROLS, Overload, REFUSALS } from "../adapters/elasticsearch_overload.ts";
+import { stallForLong } from "../source/long_stall.ts";
 import { isOnPath } from "../support/requirements.ts";
 import { soak } from "./soak.ts";
 
@@ -24,15 +26,16 @@ const whole = (text: string): number => {
 
 /** Runs the soak that `args` ask for. Returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { inputs, seed, outageSeconds } = new Command("soak")
+  const { inputs, seed, outageSeconds, stallSeconds } = new Command("soak")
     .description(
-      "Sends damaged inputs through a gateway in this process, then takes a search node away from another.",
+      "Sends damaged inputs through a gateway in this process, then hurts the servers around others.",
     )
     .option("--inputs <count>", "how many", whole, 1_000_000)
     .option("--seed <seed>", "replays the inputs of another run", whole, Date.now() % 1_000_000)
     .option("--outage-seconds <seconds>", "how long the search node is away; 0: it stays", whole, 60)
+    .option("--stall-seconds <seconds>", "how long the sink behind Kafka stands; 0: it does not", whole, 600)
     .parse(["--", "--", ...args])
-    .opts<{ inputs: number; seed: number; outageSeconds: number }>();
+    .opts<{ inputs: number; seed: number; outageSeconds: number; stallSeconds: number }>();
   console.log(`soak: ${inputs} inputs, --seed ${seed}`);
   const startMs = performance.now();
   try {
@@ -49,6 +52,10 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     if (isOnPath("javac") && isOnPath("mvn")) await soakCluster(outageSeconds);
     else console.log("soak: no search nodes, which need javac and mvn");
+    if (stallSeconds > 0 && isOnPath("mvn")) {
+      await stallForLong(stallSeconds * 1000);
+      console.log(`soak: a sink stood for ${stallSeconds} s behind Kafka; the group kept its member`);
+    } else console.log("soak: no stall behind Kafka, which needs mvn");
     return 0;
   } catch (error) {
     console.error(error);

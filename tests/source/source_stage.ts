@@ -23,6 +23,19 @@ export interface Got {
 /** Part of a config. */
 export type Part = Readonly<Record<string, unknown>>;
 
+/** What a config has beside stream `events`, sink `out` and source `kafka`, or otherwise in them. */
+export interface StageParts {
+  /** Keys of source `kafka`. */
+  readonly source?: Part;
+  /** Keys of stream `events`. */
+  readonly stream?: Part;
+  readonly streams?: Part;
+  readonly sinks?: Part;
+  /** More sources, of the same brokers. */
+  readonly sources?: Part;
+  readonly buffers?: Part;
+}
+
 /** A message of a test: values and keys as text. */
 export interface Sent {
   readonly topic?: string;
@@ -75,15 +88,8 @@ export class SourceStage implements AsyncDisposable {
   }
 
   /** Starts a gateway with stream `events`, sink `out` of type `got`, source `kafka`. */
-  async gateway(
-    { source = {}, stream = {}, sinks = {}, buffers = {} }: {
-      readonly source?: Part;
-      readonly stream?: Part;
-      readonly sinks?: Part;
-      readonly buffers?: Part;
-    } = {},
-  ): Promise<WeirGateway> {
-    const gateway = await createGateway(this.config({ source, stream, sinks, buffers }), {
+  async gateway(parts: StageParts = {}): Promise<WeirGateway> {
+    const gateway = await createGateway(this.config(parts), {
       sinks: [this.#sink],
     });
     this.#gateways.push(gateway);
@@ -92,24 +98,21 @@ export class SourceStage implements AsyncDisposable {
   }
 
   /** The config of such a gateway. */
-  config({ source = {}, stream = {}, sinks = {}, buffers = {} }: Readonly<Record<string, Part>>): Part {
+  config(
+    { source = {}, stream = {}, streams = {}, sinks = {}, sources = {}, buffers = {} }: StageParts,
+  ): Part {
+    const reading = { type: "kafka", brokers: [this.address], commitMs: 100 };
+    const others = Object.entries(sources).map(([name, other]) => [name, { ...reading, ...other as Part }]);
     return {
       gateway: { dataDir: this.#folder },
       listen: { port: 0 },
       admin: { port: 0 },
       buffers,
-      streams: { events: { sinks: ["out"], ...stream } },
+      streams: { events: { sinks: ["out"], ...stream }, ...streams },
       sinks: { out: { type: "got" }, ...sinks },
       sources: {
-        kafka: {
-          type: "kafka",
-          brokers: [this.address],
-          topics: [this.topic],
-          groupId: this.topic,
-          stream: "events",
-          commitMs: 100,
-          ...source,
-        },
+        kafka: { ...reading, topics: [this.topic], groupId: this.topic, stream: "events", ...source },
+        ...Object.fromEntries(others),
       },
     };
   }
