@@ -116,7 +116,7 @@ export class NodeExchange implements Exchange, ReadOff, OpenExchange {
       response.setHeader(reply.headers[i], reply.headers[i + 1]);
     }
     if (close) response.setHeader("Connection", "close");
-    response.end(reply.body);
+    response.end(reply.body, reply.isAscii ? "latin1" : "utf8");
   }
 
   /** A chunk came. */
