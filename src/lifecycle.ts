@@ -126,7 +126,8 @@ export class Lifecycle {
     try {
       const { listen, admin } = this.#config();
       const secure = await this.prepare(this.#config());
-      this.#data = await openDataPort(listen, secure, served.ingress, served.sockets, served.app);
+      const { ingress, sockets, app } = served;
+      this.#data = await openDataPort(listen, secure, ingress, sockets, app, this.#around.clock);
       const probe = this.#probe = new ProcessProbe(this.#around.clock);
       const api = createAdminApi({
         view: served.view,

@@ -11,8 +11,10 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "nod
 import type { Socket } from "node:net";
 import type { ListenConfig } from "./config.ts";
 import { authority } from "./core/authority.ts";
+import type { Clock } from "./core/clock.ts";
 import { answerHeadFault, headFault } from "./head_faults.ts";
 import { HttpConnections } from "./http_connections.ts";
+import { IdleConnections } from "./idle_connections.ts";
 import { Connection } from "./ingress/connection.ts";
 import type { HttpIngress } from "./ingress/http_ingress.ts";
 import { WebSocketIngress } from "./ingress/websocket_ingress.ts";
@@ -21,8 +23,6 @@ import { contextOf, createTlsServer } from "./tls_server.ts";
 
 /** Requests that came too slowly are looked for this often; `node:http`'s own 30 s would make a 10 s limit a 40 s one. */
 const CONNECTIONS_CHECK_MS = 1_000;
-/** How long an idle keep-alive connection stays. Above the 60 s of common load balancers, so that they close first. */
-const KEEP_ALIVE_MS = 75_000;
 
 /**
  * What a paused request may hold unread: the chunk in which this is passed is the last one read. With `node:http`'s own
@@ -70,12 +70,19 @@ export async function openDataPort(
   ingress: HttpIngress,
   sockets: WebSocketIngress,
   app: Hono,
+  clock: Clock,
 ): Promise<DataServer> {
-  const fallback = getRequestListener(app.fetch, LISTENER);
+  const listener = getRequestListener(app.fetch, LISTENER);
+  const fallback = (request: IncomingMessage, response: ServerResponse) => {
+    visits(request, response);
+    void listener(request, response);
+  };
+  const idle = new IdleConnections(clock);
   const options = {
     headersTimeout: config.headersTimeoutMs,
     requestTimeout: config.requestTimeoutMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    // `IdleConnections` does it, for less.
+    keepAliveTimeout: 0,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     highWaterMark: UNREAD_BYTES,
     // Others ask for HTTP/2 (`curl --http2`) and take HTTP/1.1 as well.
@@ -87,11 +94,17 @@ export async function openDataPort(
   /** As `isFit`; while the port is handed over, the connection ends with this answer. */
   const isTaken = (request: IncomingMessage, response: ServerResponse) => {
     if (!isFit(request, response)) return false;
+    const { socket } = request;
+    const connection = Connection.of(socket);
+    if (!connection.isWatched) {
+      connection.isWatched = true;
+      idle.watch(socket, connection);
+    }
     if (isHandedOver) endWith(response, request.socket);
     return true;
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    if (isTaken(request, response) && !ingress.handle(request, response)) void fallback(request, response);
+    if (isTaken(request, response) && !ingress.handle(request, response)) fallback(request, response);
   };
   const secureServer = secure === null ? null : createTlsServer(options, secure, onRequest);
   const server = secureServer ?? createServer(options, onRequest);
@@ -101,11 +114,12 @@ export async function openDataPort(
     if (!isTaken(request, response)) return;
     if (ingress.handleExpect(request, response)) return;
     response.writeContinue();
-    void fallback(request, response);
+    fallback(request, response);
   });
   server.on(
     "upgrade",
     (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
+      idle.forget(socket);
       if (Connection.of(socket).isEnding || headFault(request) !== null) end(socket, 400, "Bad Request");
       else sockets.upgrade(request, socket, head);
     },
@@ -196,6 +210,19 @@ function isFit(request: IncomingMessage, response: ServerResponse, mostPipelined
   const fault = headFault(request);
   if (fault !== null) answerHeadFault(fault, request, response);
   return fault === null;
+}
+
+/** A request of the app keeps its connection in use until its answer is with the system. */
+function visits(request: IncomingMessage, response: ServerResponse): void {
+  const connection = Connection.of(request.socket);
+  const visit = {
+    get isReceived() {
+      return request.complete;
+    },
+    gone: () => {},
+  };
+  connection.open(visit);
+  response.once("close", () => connection.close(visit));
 }
 
 /** What a target that is no URL is answered, as it reaches no app; an app answers its own faults. */

@@ -41,6 +41,9 @@ export class Connection {
    * and must not be taken either (RFC 9112, 9.6); it may be the rest of a body that was read in another way.
    */
   isEnding = false;
+  /** Whether someone looks after it while it is idle. */
+  isWatched = false;
+  #isUsed = false;
   #only: OpenExchange | null = null;
   #more: Set<OpenExchange> | null = null;
   #pipelined = 0;
@@ -60,6 +63,7 @@ export class Connection {
 
   /** A request came, to be answered by `response`. False when the client has pipelined more than `most` of them, or all have too many. */
   begins(response: ServerResponse & Carrier, most = MAX_PIPELINED): boolean {
+    this.#isUsed = true;
     // It has the socket when no answer before it is still to be written, as nearly always.
     if (response.socket !== null) return true;
     this.#pipelined++;
@@ -67,6 +71,13 @@ export class Connection {
     response[kConnection] = this;
     response.on("finish", onAnswered);
     return this.#pipelined <= most && pipelined <= MAX_PIPELINED_IN_ALL;
+  }
+
+  /** Whether a request came since the last call, or is open. */
+  takeUse(): boolean {
+    const isUsed = this.#isUsed || this.#only !== null || this.#more !== null && this.#more.size > 0;
+    this.#isUsed = false;
+    return isUsed;
   }
 
   /** An answer of a pipelined request is with the system. */
