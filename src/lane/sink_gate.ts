@@ -45,6 +45,8 @@ export class SinkGate {
   #limited = false;
   /** Until when one did, clock time. */
   #limitedUntilMs = -Infinity;
+  /** Places of refused writes that rest. */
+  readonly #resting: Set<Timer> = new Set();
   #wakers: (() => void)[] = [];
   #nextWaker = 0;
   #timer: Timer | null = null;
@@ -140,7 +142,7 @@ export class SinkGate {
   /** Whether a write could start now, tokens apart. Arms a timer when only time is missing. */
   mayWrite(): boolean {
     if (this.#paused) this.#limited = true;
-    if (this.#paused || this.inFlight >= this.inFlightLimit) return false;
+    if (this.#paused || this.inFlight + this.#resting.size >= this.inFlightLimit) return false;
     const now = this.#clock.nowMs();
     if (now < this.throttleUntilMs) {
       this.#limited = true;
@@ -148,6 +150,18 @@ export class SinkGate {
       return false;
     }
     return true;
+  }
+
+  /**
+   * Keeps a place among the writes in flight empty for `pauseMs`: that of a write that was refused. A refusal comes much
+   * sooner than an answer, so a write in its place would be refused next, and one after it, until the controller looks.
+   */
+  rest(pauseMs: number): void {
+    const timer = this.#clock.setTimer(() => {
+      this.#resting.delete(timer);
+      this.wake();
+    }, pauseMs);
+    this.#resting.add(timer);
   }
 
   /** Takes tokens for a write; false arms a timer for when there are enough. */
@@ -244,8 +258,10 @@ export class SinkGate {
     for (let k = 0; k < wakers.length; k++) wakers[(first + k) % wakers.length]();
   }
 
-  /** Forgets the timer. */
+  /** Forgets the timers. */
   close(): void {
+    for (const timer of this.#resting) timer.cancel();
+    this.#resting.clear();
     this.#timer?.cancel();
     this.#timer = null;
   }

@@ -240,9 +240,11 @@ export class SinkWriter {
 
   #ended(flight: Flight, end: WriteEnd): void {
     const { lane, batch, startMs } = flight;
-    if (!this.#closed) this.#sample(flight, end);
+    const refused = !this.#closed && this.#sample(flight, end);
     this.inFlight--;
     this.gate.inFlight--;
+    // Vector's requests hold their permit for all of their backoff; here one lane's would then stand in the way of others.
+    if (refused) this.gate.rest(backoffMs(this.#retry, 1, this.#random));
     this.gate.account.writeSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
     if (end.kind === "result" && end.result?.pressure) this.gate.press(end.result.pressure);
     const { account: { totals }, observer } = this.gate;
@@ -258,13 +260,15 @@ export class SinkWriter {
     this.gate.wake();
   }
 
-  #sample({ batch, startMs, abort }: Flight, end: WriteEnd): void {
+  /** Tells the controller how the write ended; returns whether it was refused. */
+  #sample({ batch, startMs, abort }: Flight, end: WriteEnd): boolean {
     const refused = abort.signal.aborted || wasRefused(end, batch.count);
-    if (refused === null) return;
+    if (refused === null) return false;
     const endMs = this.#clock.nowMs();
     const { account, inFlight } = this.gate;
     if (refused) account.refusedWrites++;
     account.controller.update({ endMs, latencyMs: endMs - startMs, inFlight, refused });
+    return refused;
   }
 
   async #tryOpen(): Promise<void> {

@@ -1,7 +1,8 @@
 /**
  * A scenario for the controllers of writes in flight, read from data: a model of a sink, and batches that are written as
  * fast as a controller lets them, under a clock that only moves when it is moved. A refused batch is written again after
- * the pause of the lane's retries, and no more batches are under way than the lane has credits for.
+ * the pause of the lane's retries, its place rests for a first pause, and no more batches are under way than the lane has
+ * credits for.
  *
  * The sink has `capacity` places in which a write takes `serviceMs`, then a queue; what comes beyond is refused at once,
  * or dropped and times out. With `scale` a write takes as much longer per write that is there already.
@@ -157,6 +158,8 @@ class Run {
   #sink: Sink;
   #pumping = false;
   #inFlight = 0;
+  /** Places of refused writes. */
+  #resting = 0;
   #working = 0;
   #level = 0;
   #levelSinceMs = 0;
@@ -214,7 +217,7 @@ class Run {
   }
 
   #pump(): void {
-    while (this.#inFlight < this.#controller.limit) {
+    while (this.#inFlight + this.#resting < this.#controller.limit) {
       const again = this.#ready.pop();
       if (again === undefined) {
         if (this.#fresh === 0 || this.#begun === this.#maxBatches) return;
@@ -266,6 +269,11 @@ class Run {
     this.#controller.update({ endMs, latencyMs: endMs - startMs, inFlight: this.#inFlight--, refused });
     if (refused) {
       this.#outcome.refused++;
+      this.#resting++;
+      this.#clock.setTimer(() => {
+        this.#resting--;
+        this.#pumpSoon();
+      }, backoffMs(RETRY, 1, this.#random));
       this.#clock.setTimer(() => {
         this.#ready.push(attempt + 1);
         this.#pumpSoon();

@@ -110,3 +110,34 @@ Deno.test("SinkGate.inFlightLimit rises no higher than all writers together can 
   const limit = sinkOf(stage).inFlightLimit!;
   assert(limit > 4 && limit <= 6, `the limit is ${limit}`);
 });
+
+Deno.test("SinkGate.rest() lets a sink that refuses at once have no more writes per first pause than there are places", async () => {
+  await using stage = await open({ kind: "static", initial: 4 }, {
+    retry: { initialMs: 100, maxMs: 60_000 },
+  });
+  stage.behave("out", (batch) => stage.after(1, () => allRetryable(batch, "full")));
+  const startMs = stage.clock.nowMs();
+  await bring(stage, 2000);
+  const perPause = new Map<number, number>();
+  for (const { atMs } of stage.writes) {
+    const pause = Math.floor((atMs - startMs) / 75);
+    perPause.set(pause, (perPause.get(pause) ?? 0) + 1);
+  }
+  const counts = [...perPause.values()];
+  assert(counts.length > 20, "the sink is tried all the time");
+  assert(Math.max(...counts) <= 4, `${counts} writes per pause of 75 ms`);
+});
+
+Deno.test("SinkGate.rest() frees the place of a refused write for others long before the write is tried again", async () => {
+  await using stage = await open({ kind: "static", initial: 1 }, {
+    retry: { initialMs: 100, maxMs: 60_000 },
+  });
+  stage.behave("out", (batch) => stage.after(1, () => allRetryable(batch, "full")));
+  stage.post("s", lines(10));
+  await stage.run(5000);
+  stage.behave("out", (batch) => allAcked(batch));
+  const writesBefore = stage.writes.length;
+  stage.post("s", lines(3));
+  await stage.run(1);
+  assertEquals(stage.writes.slice(writesBefore).map(({ records }) => records), [3]);
+});
