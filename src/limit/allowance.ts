@@ -61,6 +61,11 @@ export class Allowance {
   /** Spends `amount`, which is there. */
   spend(amount: number, nowMs: number): void {
     this.#settle(nowMs);
+    // What has been earned by now is no longer withheld, though it is spent again.
+    if (this.#withheld > 0) {
+      const { earned, fraction } = this.#earnedAt(nowMs);
+      this.#withheld = this.#stillWithheld(earned, fraction);
+    }
     this.#spent += amount;
     if (this.#spent <= MAX_SPENT) return;
     this.#anchorMs = later(this.#anchorMs, this.#spent * 1000 / this.#perSecond);
@@ -75,15 +80,9 @@ export class Allowance {
    */
   change(perSecond: number, burst: number, nowMs: number): void {
     this.#settle(nowMs);
-    const elapsedMs = msBetween(this.#anchorMs, nowMs, false);
-    let earned = Math.floor(elapsedMs * this.#perSecond / 1000);
-    while (compareProduct(elapsedMs, this.#perSecond, earned * 1000) < 0) earned--;
-    const product = elapsedMs * this.#perSecond;
-    const error = productError(elapsedMs, this.#perSecond, product);
-    // In thousandths, as all bounds here.
-    const fraction = Math.max(0, product - earned * 1000 + Math.min(0, error) * (1 + MARGIN));
+    const { earned, fraction } = this.#earnedAt(nowMs);
     const held = this.burst - this.#spent + earned;
-    const withheld = Math.min(this.#withheld, this.burst - held - (fraction > 0 ? 1 : 0));
+    const withheld = this.#stillWithheld(earned, fraction);
     const fall = Math.max(0, this.burst - withheld - burst);
     this.#withheld = Math.max(0, withheld + burst - this.burst);
     this.#spent = burst - held + fall;
@@ -93,6 +92,20 @@ export class Allowance {
     if (compareProduct(msBetween(this.#anchorMs, nowMs, true), perSecond, fraction) > 0) {
       this.#anchorMs += (Math.abs(this.#anchorMs) + Math.abs(nowMs)) * MARGIN;
     }
+  }
+
+  /** What was earned since the anchor: whole, and the rest in thousandths, as all bounds here. */
+  #earnedAt(nowMs: number): { earned: number; fraction: number } {
+    const elapsedMs = msBetween(this.#anchorMs, nowMs, false);
+    const product = elapsedMs * this.#perSecond;
+    let earned = Math.floor(product / 1000);
+    while (compareProduct(elapsedMs, this.#perSecond, earned * 1000) < 0) earned--;
+    const error = productError(elapsedMs, this.#perSecond, product);
+    return { earned, fraction: Math.max(0, product - earned * 1000 + Math.min(0, error) * (1 + MARGIN)) };
+  }
+
+  #stillWithheld(earned: number, fraction: number): number {
+    return Math.min(this.#withheld, this.#spent - earned - (fraction > 0 ? 1 : 0));
   }
 
   #settle(nowMs: number): void {

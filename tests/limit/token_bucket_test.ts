@@ -257,6 +257,20 @@ Deno.test("TokenBucket.setLimits() never lets a window exceed the larger of its 
   ));
 });
 
+Deno.test("TokenBucket.setLimits() to less falls alike whether a burst was large from the start or has been earned since", () => {
+  const low: Limits = { recordsPerSecond: 10, burstRecords: 10 };
+  const high: Limits = { recordsPerSecond: 1000, burstRecords: 1000 };
+  const always = new TokenBucket(high, 980);
+  assert(always.take(10, 0, 980));
+  const raised = new TokenBucket(low, 0);
+  raised.setLimits(high, 0);
+  for (const bucket of [always, raised]) {
+    assert(bucket.take(900, 0, 980));
+    bucket.setLimits(low, 980);
+    assertEquals(bucket.waitMs(1, 0, 980), bucket === always ? 90_100 : 89_100);
+  }
+});
+
 Deno.test("TokenBucket.setLimits() keeps what was taken, and going back and forth neither mints nor burns", () => {
   const low: Limits = { recordsPerSecond: 10, burstRecords: 10 };
   const high: Limits = { recordsPerSecond: 10, burstRecords: 1000 };
