@@ -20,6 +20,7 @@ const POOLS = ["tests/buffer/local_buffer_pool_test.ts"];
 const PRESSURE = ["tests/scenarios/pressure_test.ts"];
 const SHARING = ["tests/scenarios/sharing_test.ts"];
 const LIMITS = ["tests/scenarios/limits_test.ts"];
+const CONTROLLERS = ["tests/scenarios/controllers_test.ts"];
 const SOCKETS = ["tests/ingress/websocket_plain_test.ts"];
 const SESSIONS = ["tests/ingress/websocket_session_test.ts"];
 const WINDOWS = ["tests/ingress/credit_windows_test.ts"];
@@ -178,6 +179,13 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (this.#paused || this.inFlight",
     to: "if (this.inFlight",
     tests: SIM,
+  },
+  {
+    name: "the place of a refused write does not rest",
+    file: "src/lane/sink_writer.ts",
+    from: "if (refused) this.gate.rest(",
+    to: "if (false) this.gate.rest(",
+    tests: CONTROLLERS,
   },
   {
     name: "weights are ignored",
