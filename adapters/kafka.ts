@@ -19,13 +19,17 @@ import {
 import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
 import { Cluster, type TlsFiles, UnreachableError } from "./kafka/cluster.ts";
 import { Delivery, type DeliveryContext } from "./kafka/delivery.ts";
+import { FenceWatch } from "./kafka/fence_watch.ts";
 import { type Compression, type KafkaOptions, optionsSchema, type TlsOption } from "./kafka/options.ts";
 import { WriteOutcomes } from "./kafka/outcomes.ts";
 import { PartitionRun } from "./kafka/partition_run.ts";
 import { NOWHERE, Placement } from "./kafka/placement.ts";
-import { Producer } from "./kafka/producer.ts";
-import { type Codec, RecordBatchEncoder } from "./kafka/record_batch.ts";
+import { PositionTopic } from "./kafka/position_topic.ts";
+import { initIdempotent, Producer } from "./kafka/producer.ts";
+import { type Codec, type ProducerIdentity, RecordBatchEncoder } from "./kafka/record_batch.ts";
 import { TopicChoice } from "./kafka/topic_choice.ts";
+import { TransactionCoordinator } from "./kafka/transaction_coordinator.ts";
+import { Transactions } from "./kafka/transactions.ts";
 
 export type { KafkaOptions } from "./kafka/options.ts";
 
@@ -34,22 +38,24 @@ class KafkaSink implements SinkAdapter {
   readonly #placement: Placement;
   readonly #closing = new AbortController();
   readonly #context: DeliveryContext;
+  readonly #transactions: Transactions | null;
   /** The write before, so that numbers are taken in the order of the writes. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    client: KafkaClient,
-    options: KafkaOptions,
-    cluster: Cluster,
-    { clock, log, failing }: SinkContext,
-  ) {
+  constructor(client: KafkaClient, options: KafkaOptions, cluster: Cluster, context: SinkContext) {
+    const { clock, log, failing } = context;
     this.#choice = new TopicChoice(options.topic);
     this.#placement = new Placement(options.maxBatchBytes);
+    const transactionalId = options.transactional ? transactionalIdOf(options, context) : null;
+    const coordinator = transactionalId === null
+      ? null
+      : new TransactionCoordinator(client, cluster, transactionalId, options.transactionTimeoutMs);
     this.#context = {
       client,
       cluster,
-      producer: new Producer(client, cluster, options.idempotent),
-      encoder: new RecordBatchEncoder(codecOf(client, options.compression)),
+      producer: new Producer(takerOf(client, cluster, options, coordinator)),
+      transactionalId,
+      encoder: new RecordBatchEncoder(codecOf(client, options.compression), options.transactional),
       options,
       clock,
       log,
@@ -57,6 +63,12 @@ class KafkaSink implements SinkAdapter {
       closing: this.#closing.signal,
       learnedBytes: new Map(),
     };
+    this.#transactions = transactionalId === null || coordinator === null ? null : new Transactions(
+      this.#context,
+      coordinator,
+      new PositionTopic(client, cluster, clock, options, transactionalId),
+      new FenceWatch(clock, transactionalId, options.transactionTimeoutMs),
+    );
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
@@ -74,7 +86,7 @@ class KafkaSink implements SinkAdapter {
 
   /** Asks for all topics, and for the right to write at all. */
   async check(signal: AbortSignal): Promise<void> {
-    await Promise.race([this.#check(), rejectedBy(signal)]);
+    await Promise.race([this.#check(signal), rejectedBy(signal)]);
   }
 
   async close(): Promise<void> {
@@ -82,13 +94,14 @@ class KafkaSink implements SinkAdapter {
     await this.#context.cluster.close();
   }
 
-  async #check(): Promise<void> {
+  async #check(signal: AbortSignal): Promise<void> {
     const { cluster, producer } = this.#context;
     await cluster.refresh(this.#choice.topics);
     for (const state of cluster.known.values()) {
       if (state.kind === "missing") throw new Error(state.reason);
     }
-    await producer.ready();
+    if (this.#transactions === null) await producer.ready();
+    else await this.#transactions.check(signal);
   }
 
   async #deliver(batch: Batch, signal: AbortSignal): Promise<WriteResult> {
@@ -109,9 +122,17 @@ class KafkaSink implements SinkAdapter {
       outcomes.retry(i, state.reason);
       topicOf[i] = NOWHERE;
     }
+    const { retryReason } = outcomes;
+    if (this.#transactions !== null && retryReason !== null) {
+      outcomes.undo(retryReason);
+      return outcomes.result(0);
+    }
     const runs = this.#placement.place(batch, topicOf, names, cluster.known).map((run) =>
       new PartitionRun(run)
     );
+    if (this.#transactions !== null) {
+      return outcomes.result(await this.#transactions.send(batch, runs, outcomes, signal));
+    }
     const delivery = new Delivery(this.#context, batch, outcomes, signal);
     await delivery.send(runs);
     return outcomes.result(delivery.throttleMs);
@@ -132,6 +153,25 @@ class KafkaSink implements SinkAdapter {
     outcomes.saturated();
     return outcomes.result(0);
   }
+}
+
+/** Each writer has transactions of its own. */
+function transactionalIdOf(
+  { transactionalId }: KafkaOptions,
+  { gateway, sink, writer }: SinkContext,
+): string {
+  return `${transactionalId ?? `weir-${gateway}-${sink}`}-${writer}`;
+}
+
+/** How a producer gets its id; null where it has none. */
+function takerOf(
+  client: KafkaClient,
+  cluster: Cluster,
+  { idempotent }: KafkaOptions,
+  coordinator: TransactionCoordinator | null,
+): (() => Promise<ProducerIdentity>) | null {
+  if (coordinator !== null) return () => coordinator.take();
+  return idempotent ? () => initIdempotent(client, cluster) : null;
 }
 
 /** Resolves when `signal` is aborted. */

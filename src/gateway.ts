@@ -125,6 +125,7 @@ export class Gateway implements WeirGateway {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
       log: options.log ?? silentLogger,
+      gateway: config.gateway.id,
       dataDir: config.gateway.dataDir,
     };
     this.#config = config;

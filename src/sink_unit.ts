@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly random: () => number;
   /** Log. */
   readonly log: Logger;
+  /** Id of the gateway. */
+  readonly gateway: string;
   /** Folder for what must be kept. */
   readonly dataDir: string;
 }
@@ -98,6 +100,7 @@ export class SinkUnit {
         after: predecessor?.whenClosed,
         open: async () =>
           await config.definition.open(config.options, {
+            gateway: around.gateway,
             sink: name,
             writer,
             writers: config.parallelism,

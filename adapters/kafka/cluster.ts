@@ -42,6 +42,8 @@ export class Cluster {
   readonly #options: KafkaOptions;
   readonly #clock: Clock;
   readonly #pool: ConnectionPool;
+  /** Beside the others, as a broker that throttles a producer reads nothing more from its connection. */
+  readonly #controlPool: ConnectionPool;
   readonly #bootstrap: readonly Broker[];
   #nodes: ReadonlyMap<number, Broker> = new Map();
   readonly #topics: Map<string, TopicState> = new Map();
@@ -53,7 +55,7 @@ export class Cluster {
     this.#clock = clock;
     this.#bootstrap = options.brokers.map(brokerOf);
     const { sasl } = options;
-    this.#pool = new client.ConnectionPool(options.clientId, {
+    const settings: ConstructorParameters<KafkaClient["ConnectionPool"]>[1] = {
       connectTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: options.requestTimeoutMs,
       ...files === null
@@ -66,7 +68,9 @@ export class Cluster {
           password: sasl.password,
         },
       },
-    });
+    };
+    this.#pool = new client.ConnectionPool(options.clientId, settings);
+    this.#controlPool = new client.ConnectionPool(options.clientId, settings);
   }
 
   /** The topics that were asked about, by name. */
@@ -104,24 +108,33 @@ export class Cluster {
 
   /** A connection to broker `node`. Rejects with UnreachableError. */
   async connection(node: number): Promise<Connection> {
-    const broker = this.#nodes.get(node);
-    if (broker === undefined) throw new UnreachableError(`the cluster names no broker ${node}`);
-    return await this.#connect([broker]);
+    return await this.#connect(this.#pool, [this.#broker(node)]);
+  }
+
+  /** A connection to broker `node` that no quota of a producer holds up. Rejects with UnreachableError. */
+  async controlConnection(node: number): Promise<Connection> {
+    return await this.#connect(this.#controlPool, [this.#broker(node)]);
   }
 
   /** A connection to any broker. Rejects with UnreachableError. */
   any(): Promise<Connection> {
-    return this.#connect([...this.#bootstrap, ...this.#nodes.values()]);
+    return this.#connect(this.#pool, [...this.#bootstrap, ...this.#nodes.values()]);
   }
 
   /** Closes all connections; requests in flight fail. */
   async close(): Promise<void> {
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#controlPool.close()]);
   }
 
-  async #connect(brokers: readonly Broker[]): Promise<Connection> {
+  #broker(node: number): Broker {
+    const broker = this.#nodes.get(node);
+    if (broker === undefined) throw new UnreachableError(`the cluster names no broker ${node}`);
+    return broker;
+  }
+
+  async #connect(pool: ConnectionPool, brokers: readonly Broker[]): Promise<Connection> {
     try {
-      return await this.#pool.getFirstAvailable([...brokers]);
+      return await pool.getFirstAvailable([...brokers]);
     } catch (error) {
       const names = brokers.map(({ host, port }) => `${host}:${port}`);
       const [first] = new Set(names);
@@ -134,8 +147,11 @@ export class Cluster {
 
   async #metadata(names: readonly string[]): Promise<MetadataAnswer> {
     const connection = await this.any();
+    const { createTopics, positionTopic } = this.#options;
+    // Brokers would make it with their own settings, and forget positions by age.
+    const mayCreate = createTopics && !names.includes(positionTopic);
     try {
-      return await this.#client.metadataV9.api.async(connection, [...names], this.#options.createTopics);
+      return await this.#client.metadataV9.api.async(connection, [...names], mayCreate);
     } catch (error) {
       // It throws where a topic has an error, with all that was answered.
       if (error instanceof this.#client.ResponseError) return error.response as MetadataAnswer;

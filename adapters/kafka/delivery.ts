@@ -11,17 +11,16 @@ import { assert } from "../../src/core/assert.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { sleep } from "../../src/core/clock.ts";
 import type { Logger } from "../../src/core/log.ts";
-import type { Batch } from "../../src/sink/adapter.ts";
 import { type Cluster, UnreachableError } from "./cluster.ts";
 import type { KafkaClient } from "./client.ts";
-import { describeCode, type Fate, fateOf } from "./error_codes.ts";
+import { describeCode, type Fate, fateOf, isFence } from "./error_codes.ts";
 import { causeOf } from "./failure.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { WriteOutcomes } from "./outcomes.ts";
 import type { PartitionRun } from "./partition_run.ts";
 import { type PartitionAnswer, type PartitionData, produce } from "./produce.ts";
 import { NotYetError, type Producer } from "./producer.ts";
-import { type ProducerIdentity, type RecordBatchEncoder, seal } from "./record_batch.ts";
+import { type ProducerIdentity, type RecordBatchEncoder, type RecordSource, seal } from "./record_batch.ts";
 
 const FIRST_WAIT_MS = 50;
 /** Long enough to be no load for a broker that comes back, short enough to be soon there when it has. */
@@ -35,6 +34,8 @@ export interface DeliveryContext {
   readonly client: KafkaClient;
   readonly cluster: Cluster;
   readonly producer: Producer;
+  /** Id of the producer's transactions, or null where it has none. */
+  readonly transactionalId: string | null;
   readonly encoder: RecordBatchEncoder;
   readonly options: KafkaOptions;
   readonly clock: Clock;
@@ -50,15 +51,16 @@ export interface DeliveryContext {
 /** The records of one write. */
 export class Delivery {
   readonly #context: DeliveryContext;
-  readonly #batch: Batch;
+  readonly #batch: RecordSource;
   readonly #outcomes: WriteOutcomes;
   readonly #signal: AbortSignal;
   #throttleUntilMs = 0;
   #failures = 0;
   #hasProgressed = false;
   #wasTold = false;
+  #isFenced = false;
 
-  constructor(context: DeliveryContext, batch: Batch, outcomes: WriteOutcomes, signal: AbortSignal) {
+  constructor(context: DeliveryContext, batch: RecordSource, outcomes: WriteOutcomes, signal: AbortSignal) {
     this.#context = context;
     this.#batch = batch;
     this.#outcomes = outcomes;
@@ -70,11 +72,20 @@ export class Delivery {
     return Math.max(0, this.#throttleUntilMs - this.#context.clock.nowMs());
   }
 
-  /** Sends all `runs`. Rejects where the sink is closed while it is not known what became of a batch. */
+  /** Whether a broker said that the producer's id is another's now. */
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  /**
+   * Sends all `runs`; of a transaction only until one of the records is to be tried again, as all of them are then.
+   * Rejects where the sink is closed while it is not known what became of a batch.
+   */
   async send(runs: readonly PartitionRun[]): Promise<void> {
     for (;;) {
       const open = runs.filter((run) => !run.isDone);
       if (open.length === 0) return;
+      if (this.#context.transactionalId !== null && this.#outcomes.retryReason !== null) return;
       this.#context.closing.throwIfAborted();
       this.#hasProgressed = false;
       await this.#round(open);
@@ -138,6 +149,7 @@ export class Delivery {
     }
     try {
       const answer = await produce(client, connection, {
+        transactionalId: this.#context.transactionalId,
         acks: options.acks === "all" ? -1 : 1,
         timeoutMs: options.requestTimeoutMs,
         topics,
@@ -176,6 +188,7 @@ export class Delivery {
     switch (fateOf(answer.code)) {
       case "stored":
         this.#context.producer.stored(run.topic, run.partition, open.number, open.count);
+        run.storedAt = answer.offset;
         return run.advance(open.count);
       case "moved":
         return this.#again(run, reason);
@@ -188,6 +201,10 @@ export class Delivery {
       case "refused":
         return this.#refused(run, reason);
       case "forgotten":
+        if (this.#context.transactionalId !== null) {
+          this.#isFenced ||= isFence(answer.code);
+          return this.#outcomes.retryRest(run, reason);
+        }
         this.#context.log.warn("the broker has lost what it knew of this producer; it begins anew", {
           topic: run.topic,
           partition: run.partition,
@@ -241,7 +258,9 @@ export class Delivery {
   #unknown(run: PartitionRun, reason: string): void {
     this.#context.cluster.outdated();
     this.#outcomes.saturated();
-    if (!this.#context.options.idempotent) return this.#outcomes.retryRest(run, reason);
+    // What a transaction holds is not stored as long as nobody commits it.
+    const { options, transactionalId } = this.#context;
+    if (!options.idempotent || transactionalId !== null) return this.#outcomes.retryRest(run, reason);
     run.isUnknown = true;
     this.#tell(reason);
   }

@@ -49,16 +49,26 @@ const CODES: ReadonlyMap<number, CodeEntry> = new Map([
   [45, { name: "OUT_OF_ORDER_SEQUENCE_NUMBER", fate: "forgotten" }],
   [46, { name: "DUPLICATE_SEQUENCE_NUMBER", fate: "stored" }],
   [47, { name: "INVALID_PRODUCER_EPOCH", fate: "forgotten" }],
+  [48, { name: "INVALID_TXN_STATE", fate: "forgotten" }],
+  [49, { name: "INVALID_PRODUCER_ID_MAPPING", fate: "forgotten" }],
+  [53, { name: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", fate: "refused" }],
   [56, { name: "KAFKA_STORAGE_ERROR", fate: "unknown" }],
   [59, { name: "UNKNOWN_PRODUCER_ID", fate: "forgotten" }],
   [74, { name: "FENCED_LEADER_EPOCH", fate: "moved" }],
   [76, { name: "UNSUPPORTED_COMPRESSION_TYPE", fate: "refused" }],
   [87, { name: "INVALID_RECORD", fate: "invalid" }],
+  [90, { name: "PRODUCER_FENCED", fate: "forgotten" }],
+  [120, { name: "TRANSACTION_ABORTABLE", fate: "forgotten" }],
 ]);
 
 /** What `code` says; of a code that is not known, that the records may be stored. */
 export function fateOf(code: number): Fate {
   return CODES.get(code)?.fate ?? "unknown";
+}
+
+/** Whether `code` says that someone else has the producer's id by now, or that its transaction was open for too long. */
+export function isFence(code: number): boolean {
+  return code === 47 || code === 90;
 }
 
 /** `code` for people, with what the broker said beside it. */

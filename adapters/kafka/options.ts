@@ -46,6 +46,14 @@ export interface KafkaOptions {
   readonly acks: "all" | "leader";
   /** Whether brokers drop what a retry would store again. */
   readonly idempotent: boolean;
+  /** Whether each batch of a write is stored in a transaction. */
+  readonly transactional: boolean;
+  /** Begin of the ids of the writers' transactions. */
+  readonly transactionalId?: string;
+  /** Compacted topic of the positions that are stored with the batches. */
+  readonly positionTopic: string;
+  /** How long a transaction may stay open before brokers abort it. */
+  readonly transactionTimeoutMs: number;
   /** How batches are compressed. */
   readonly compression: Compression;
   /** TLS; without it connections are plain. */
@@ -97,6 +105,18 @@ export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
   idempotent: z.boolean().default(true).describe(
     "Brokers recognize what a retry sends again; `acks: leader` needs false",
   ),
+  transactional: z.boolean().default(false).describe(
+    "Each batch in one transaction, with its position: readers of `read_committed` see all of it or nothing",
+  ),
+  transactionalId: z.string().min(1).max(200).optional().describe(
+    "Id of the transactions, to which the writer's number is added; default: `weir-`, the gateway's id, the sink",
+  ),
+  positionTopic: topicName.default("weir-positions").describe(
+    "Compacted topic for the positions of transactions; `createTopics` makes it",
+  ),
+  transactionTimeoutMs: z.int().min(1000).max(900_000).default(60_000).describe(
+    "How long a transaction may be open before brokers abort it; the brokers' `transaction.max.timeout.ms` bounds it",
+  ),
   compression: z.enum(["none", "gzip", "snappy", "lz4", "zstd"]).default("none").describe("Codec of batches"),
   tls: z.strictObject({ ca: file.optional(), cert: file.optional(), key: file.optional() })
     .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
@@ -121,4 +141,10 @@ export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
 }).refine(({ acks, idempotent }) => !idempotent || acks === "all", {
   path: ["idempotent"],
   error: "must be false with acks: leader, as an idempotent producer needs all",
+}).refine(({ transactional, idempotent }) => !transactional || idempotent, {
+  path: ["transactional"],
+  error: "needs idempotent: true, as a transaction is of an idempotent producer",
+}).refine(({ transactional, transactionalId }) => transactional || transactionalId === undefined, {
+  path: ["transactionalId"],
+  error: "needs transactional: true",
 });

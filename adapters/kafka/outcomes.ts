@@ -29,6 +29,25 @@ export class WriteOutcomes {
     run.advance(run.to - run.at);
   }
 
+  /** Why a record is to be tried again; null where none is. */
+  get retryReason(): string | null {
+    const i = this.#outcomes.indexOf(Outcome.RETRYABLE);
+    return i < 0 ? null : this.#reasons.get(i) ?? "";
+  }
+
+  /** Why a record is not stored; null where all are. */
+  get anyReason(): string | null {
+    const [reason] = this.#reasons.values();
+    return reason ?? null;
+  }
+
+  /** Nothing is stored after all: what is not rejected is to be tried again. */
+  undo(reason: string): void {
+    for (let i = 0; i < this.#outcomes.length; i++) {
+      if (this.#outcomes[i] === Outcome.ACKED) this.retry(i, reason);
+    }
+  }
+
   /** A broker did not answer, or could not be reached. */
   saturated(): void {
     this.#isSaturated = true;

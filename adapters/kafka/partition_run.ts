@@ -24,6 +24,8 @@ export class PartitionRun {
   at: number;
   /** The batch that begins at `at`, once it is encoded. */
   open: OpenBatch | null = null;
+  /** Offset of the batch that was stored last; -1: none was. */
+  storedAt = -1n;
   /** Whether the open batch may be stored. */
   isUnknown = false;
   /** Records of the next batch at most. */

@@ -10,7 +10,6 @@ import type { KafkaClient } from "./client.ts";
 
 const PRODUCE = 0;
 const VERSION = 9;
-const NO_TRANSACTION = null;
 
 /** A batch for a partition. */
 export interface PartitionData {
@@ -21,6 +20,8 @@ export interface PartitionData {
 
 /** What a request is about. */
 export interface ProduceRequest {
+  /** Id of the producer's transactions, or null. */
+  readonly transactionalId: string | null;
   /** -1: all in-sync replicas; 1: the leader. */
   readonly acks: -1 | 1;
   /** How long the leader may wait for the others. */
@@ -34,6 +35,8 @@ export interface PartitionAnswer {
   readonly topic: string;
   readonly partition: number;
   readonly code: number;
+  /** Offset of the batch's first record; -1 where it is not stored. */
+  readonly offset: bigint;
   readonly message: string | null;
   /** Records of the batch that broke a rule, by index, with what it was; empty where the broker names none. */
   readonly invalid: ReadonlyMap<number, string>;
@@ -67,9 +70,9 @@ export function produce(
 
 function write(
   { Writer }: KafkaClient,
-  { acks, timeoutMs, topics }: ProduceRequest,
+  { transactionalId, acks, timeoutMs, topics }: ProduceRequest,
 ): InstanceType<KafkaClient["Writer"]> {
-  return Writer.create().appendString(NO_TRANSACTION).appendInt16(acks).appendInt32(timeoutMs)
+  return Writer.create().appendString(transactionalId).appendInt16(acks).appendInt32(timeoutMs)
     .appendArray([...topics], (writer, [topic, partitions]) => {
       writer.appendString(topic).appendArray([...partitions], (inner, { partition, bytes }) => {
         inner.appendInt32(partition).appendUnsignedVarInt(bytes.length + 1)
@@ -97,7 +100,8 @@ function read(reader: InstanceType<KafkaClient["Reader"]>): ProduceAnswer {
 function readPartition(reader: InstanceType<KafkaClient["Reader"]>, topic: string): PartitionAnswer {
   const partition = reader.readInt32();
   const code = reader.readInt16();
-  reader.skip(8 + 8 + 8); // base offset, log append time, log start offset
+  const offset = reader.readInt64();
+  reader.skip(8 + 8); // log append time, log start offset
   const invalid = new Map<number, string>();
   reader.readArray(
     (each) => {
@@ -109,5 +113,5 @@ function readPartition(reader: InstanceType<KafkaClient["Reader"]>, topic: strin
   );
   const message = reader.readNullableString();
   reader.readTaggedFields();
-  return { topic, partition, code, message, invalid };
+  return { topic, partition, code, offset, message, invalid };
 }

@@ -28,23 +28,23 @@ export class NotYetError extends Error {
 
 /** The numbers of one writer's batches. */
 export class Producer {
-  readonly #client: KafkaClient;
-  readonly #cluster: Cluster;
   readonly #isIdempotent: boolean;
+  readonly #init: () => Promise<ProducerIdentity>;
   #identity: ProducerIdentity | null = null;
+  /** The question for an id that has no answer yet: each answer makes those before it worthless. */
+  #pending: Promise<ProducerIdentity> | null = null;
   /** Sequence of the next record, by topic and partition. */
   readonly #next: Map<string, number> = new Map();
 
-  constructor(client: KafkaClient, cluster: Cluster, isIdempotent: boolean) {
-    this.#client = client;
-    this.#cluster = cluster;
-    this.#isIdempotent = isIdempotent;
-    if (!isIdempotent) this.#identity = NO_ONE;
+  /** @param init gets an id from the brokers; null for a producer that is not idempotent, and has none */
+  constructor(init: (() => Promise<ProducerIdentity>) | null) {
+    this.#isIdempotent = init !== null;
+    this.#init = init ?? (() => Promise.resolve(NO_ONE));
   }
 
-  /** Gets an id from the brokers where there is none. Rejects with UnreachableError or NotYetError. */
+  /** Gets an id where there is none. Rejects as `init` does. */
   async ready(): Promise<ProducerIdentity> {
-    return this.#identity ??= await this.#init();
+    return this.#identity ?? await (this.#pending ??= this.#take());
   }
 
   /** The number for the next batch of a partition; the same until {@linkcode stored}. Only after `ready`. */
@@ -66,24 +66,31 @@ export class Producer {
     this.#next.clear();
   }
 
-  async #init(): Promise<ProducerIdentity> {
-    const connection = await this.#cluster.any();
+  async #take(): Promise<ProducerIdentity> {
     try {
-      const { producerId, producerEpoch } = await this.#client.initProducerIdV4.api.async(
-        connection,
-        null,
-        0,
-        -1n,
-        -1,
-      );
-      return { id: producerId, epoch: producerEpoch };
-    } catch (error) {
-      const reason = `the brokers gave no producer id: ${causeOf(error)}`;
-      const { ResponseError, findErrorBy } = this.#client;
-      const isSoon = error instanceof ResponseError && findErrorBy(error, "canRetry", true) !== null;
-      throw isSoon
-        ? new NotYetError(reason, { cause: error })
-        : new UnreachableError(reason, { cause: error });
+      return this.#identity = await this.#init();
+    } finally {
+      this.#pending = null;
     }
+  }
+}
+
+/** Gets an id for an idempotent producer. Rejects with UnreachableError or NotYetError. */
+export async function initIdempotent(client: KafkaClient, cluster: Cluster): Promise<ProducerIdentity> {
+  const connection = await cluster.any();
+  try {
+    const { producerId, producerEpoch } = await client.initProducerIdV4.api.async(
+      connection,
+      null,
+      0,
+      -1n,
+      -1,
+    );
+    return { id: producerId, epoch: producerEpoch };
+  } catch (error) {
+    const reason = `the brokers gave no producer id: ${causeOf(error)}`;
+    const isSoon = error instanceof client.ResponseError &&
+      client.findErrorBy(error, "canRetry", true) !== null;
+    throw isSoon ? new NotYetError(reason, { cause: error }) : new UnreachableError(reason, { cause: error });
   }
 }

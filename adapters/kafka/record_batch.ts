@@ -21,6 +21,15 @@ const RECORD_FRAMING_BYTES = 1 + 5 + 10 + 5 + 5 + 5;
 const MAGIC = 2;
 const FIRST_CAPACITY = 65_536;
 
+/** Of a batch's attributes: it counts when its transaction is committed. */
+const TRANSACTIONAL_BIT = 0x10;
+
+/** What is encoded of a batch: its records, by index. */
+export type RecordSource = Pick<
+  Batch,
+  "acceptedAtMs" | "copyValue" | "headers" | "isCloudEvent" | "key" | "valueLength"
+>;
+
 /** A codec: its number in a batch's attributes, and what it does. */
 export interface Codec {
   readonly bits: number;
@@ -46,19 +55,21 @@ export interface EncodedBatch {
 /** Encodes one batch after another, in memory that it keeps. */
 export class RecordBatchEncoder {
   readonly #codec: Codec;
+  readonly #attributes: number;
   readonly #headers = new HeaderEncoder();
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_CAPACITY);
   #length = 0;
 
-  constructor(codec: Codec) {
+  constructor(codec: Codec, isTransactional: boolean) {
     this.#codec = codec;
+    this.#attributes = codec.bits | (isTransactional ? TRANSACTIONAL_BIT : 0);
   }
 
   /**
    * Encodes the records of `batch` that `order[from]` to `order[to - 1]` name, as many as `maxBytes` hold before
    * compression, but at least one. {@linkcode seal} makes it ready to be sent.
    */
-  encode(batch: Batch, order: Int32Array, from: number, to: number, maxBytes: number): EncodedBatch {
+  encode(batch: RecordSource, order: Int32Array, from: number, to: number, maxBytes: number): EncodedBatch {
     assert(from < to, "a batch has a record");
     const baseMs = batch.acceptedAtMs(order[from]);
     let maxMs = baseMs;
@@ -78,7 +89,7 @@ export class RecordBatchEncoder {
     return { bytes: this.#finish(at - from, baseMs, maxMs), count: at - from, rawBytes: this.#length };
   }
 
-  #record(batch: Batch, i: number, deltaMs: number, offset: number): void {
+  #record(batch: RecordSource, i: number, deltaMs: number, offset: number): void {
     const key = batch.key(i);
     const headers = this.#headers.encode(batch.headers(i), batch.isCloudEvent(i));
     const valueLength = batch.valueLength(i);
@@ -98,7 +109,7 @@ export class RecordBatchEncoder {
   }
 
   #finish(count: number, baseMs: number, maxMs: number): Uint8Array<ArrayBuffer> {
-    const { bits, compress } = this.#codec;
+    const { compress } = this.#codec;
     let sealed: Uint8Array<ArrayBuffer>;
     if (compress === null) sealed = this.#bytes.slice(0, this.#length);
     else {
@@ -111,7 +122,7 @@ export class RecordBatchEncoder {
     view.setInt32(8, sealed.length - 12);
     view.setInt32(12, -1);
     view.setInt8(16, MAGIC);
-    view.setInt16(21, bits);
+    view.setInt16(21, this.#attributes);
     view.setInt32(23, count - 1);
     view.setBigInt64(27, BigInt(baseMs));
     view.setBigInt64(35, BigInt(maxMs));

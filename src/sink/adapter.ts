@@ -114,6 +114,8 @@ export interface SinkHints {
 
 /** What an adapter is given besides its config. */
 export interface SinkContext {
+  /** Id of the gateway, from its config. */
+  readonly gateway: string;
   /** Name of the sink in the config. */
   readonly sink: string;
   /** 0 to `parallelism - 1`. */

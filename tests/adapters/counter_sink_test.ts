@@ -14,6 +14,7 @@ Deno.test("counter logs its sums each everyRecords records, and at the end", asy
     sink: "c",
     writer: 0,
     writers: 1,
+    gateway: "test",
     dataDir: ".",
     clock: new ManualClock(),
     log,

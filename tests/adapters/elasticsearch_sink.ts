@@ -34,7 +34,16 @@ export class OpenSink implements AsyncDisposable {
   ): Promise<OpenSink> {
     const config = elasticsearchSink.config.parse(options);
     const answers = new StatusCounts();
-    const context = { sink: "search", writer: 0, writers: 1, dataDir: ".", clock, log, answers };
+    const context = {
+      gateway: "test",
+      sink: "search",
+      writer: 0,
+      writers: 1,
+      dataDir: ".",
+      clock,
+      log,
+      answers,
+    };
     return new OpenSink(await elasticsearchSink.open(config, context), answers);
   }
 

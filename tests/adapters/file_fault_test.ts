@@ -32,6 +32,7 @@ class FaultyDisk {
       sink: "s",
       writer: 0,
       writers: 1,
+      gateway: "test",
       dataDir: this.folder,
       clock,
       log: silentLogger,

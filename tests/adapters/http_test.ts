@@ -21,6 +21,7 @@ async function open(
     sink: "s",
     writer: 0,
     writers: 1,
+    gateway: "test",
     dataDir: ".",
     clock,
     log: silentLogger,

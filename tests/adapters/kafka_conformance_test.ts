@@ -4,7 +4,14 @@ import { sharedKafka } from "../services/kafka.ts";
 import { conformance } from "./conformance.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
-for (const options of [{}, { compression: "zstd" }, { idempotent: false, acks: "leader" }]) {
+for (
+  const options of [
+    {},
+    { compression: "zstd" },
+    { idempotent: false, acks: "leader" },
+    { transactional: true, createTopics: true },
+  ]
+) {
   conformance({
     name: `kafka ${JSON.stringify(options)}`,
     definition: kafkaSink,

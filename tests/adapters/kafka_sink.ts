@@ -25,7 +25,16 @@ export class OpenSink implements AsyncDisposable {
   ): Promise<OpenSink> {
     const config = kafkaSink.config.parse(options);
     const answers = new StatusCounts();
-    const context = { sink: "kafka", writer: 0, writers: 1, dataDir: ".", clock, log, answers };
+    const context = {
+      gateway: "test",
+      sink: "kafka",
+      writer: 0,
+      writers: 1,
+      dataDir: ".",
+      clock,
+      log,
+      answers,
+    };
     return new OpenSink(await kafkaSink.open(config, context));
   }
 

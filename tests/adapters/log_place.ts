@@ -32,6 +32,7 @@ export class LogPlace {
   context(more: Partial<SinkContext> = {}): SinkContext {
     const { clock, log, folder: dataDir } = this;
     return {
+      gateway: "test",
       sink: "archive",
       writer: 0,
       writers: 1,

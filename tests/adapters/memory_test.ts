@@ -16,6 +16,7 @@ function context(): SinkContext {
     sink: "s",
     writer: 0,
     writers: 1,
+    gateway: "test",
     dataDir: ".",
     clock: new ManualClock(),
     log: silentLogger,

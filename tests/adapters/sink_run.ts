@@ -35,6 +35,7 @@ export async function withContext(body: (context: SinkContext) => Promise<void>)
   const dataDir = await Deno.makeTempDir({ prefix: "weir-sink-" });
   try {
     await body({
+      gateway: "test",
       sink: "test",
       writer: 0,
       writers: 1,

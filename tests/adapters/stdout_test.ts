@@ -16,6 +16,7 @@ async function open(definition: ReturnType<typeof createStdoutSink>): Promise<Si
     sink: "s",
     writer: 0,
     writers: 1,
+    gateway: "test",
     dataDir: ".",
     clock,
     log: silentLogger,

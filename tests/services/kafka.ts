@@ -21,6 +21,8 @@ export interface KafkaListener {
   readonly name: string;
   /** How it speaks. */
   readonly protocol: "PLAINTEXT" | "SASL_PLAINTEXT" | "SSL" | "SASL_SSL";
+  /** Port that clients are told to use, where something stands in between. */
+  readonly advertisedPort?: number;
   /** Further settings, without the prefix `listener.name.NAME.`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -132,7 +134,9 @@ export class KafkaBroker implements AsyncDisposable {
   #ownSettings(listeners: readonly KafkaListener[]): Record<string, string> {
     const protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"];
     const settings: Record<string, string> = {};
-    for (const { name, protocol, settings: own = {} } of listeners) {
+    const advertised = [`PLAINTEXT://${this.address}`];
+    for (const { name, protocol, advertisedPort, settings: own = {} } of listeners) {
+      advertised.push(`${name}://127.0.0.1:${advertisedPort ?? this.#ports.get(name)}`);
       protocols.push(`${name}:${protocol}`);
       const prefix = `listener.name.${name.toLowerCase()}.`;
       for (const [key, value] of Object.entries(own)) settings[prefix + key] = value;
@@ -143,6 +147,7 @@ export class KafkaBroker implements AsyncDisposable {
       "controller.quorum.voters": `1@${this.addressOf("CONTROLLER")}`,
       "controller.listener.names": "CONTROLLER",
       "listeners": [...this.#ports].map(([name, port]) => `${name}://127.0.0.1:${port}`).join(","),
+      "advertised.listeners": advertised.join(","),
       "listener.security.protocol.map": protocols.join(","),
       "inter.broker.listener.name": "PLAINTEXT",
       "log.dirs": join(this.#home, "log"),

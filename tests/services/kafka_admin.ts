@@ -48,6 +48,18 @@ export class KafkaAdmin implements AsyncDisposable {
     });
   }
 
+  /** A setting of a topic. */
+  async topicSetting(topic: string, name: string): Promise<string | undefined> {
+    const [{ configs }] = await this.#admin.describeConfigs({
+      resources: [{
+        resourceType: ConfigResourceTypes.TOPIC,
+        resourceName: topic,
+        configurationKeys: [name],
+      }],
+    });
+    return configs.find((config) => config.name === name)?.value ?? undefined;
+  }
+
   /** Bytes per second that clients with `clientId` may produce. */
   async limitProducer(clientId: string, bytesPerSecond: number): Promise<void> {
     await this.#admin.alterClientQuotas({

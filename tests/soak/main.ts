@@ -1,9 +1,9 @@
 /**
  * `deno task soak`: a million damaged inputs, or `--inputs N`, by a seed that is printed, or `--seed N`; then a search
  * node that is killed under load and comes back after a minute, or `--outage-seconds N`, and nodes that refuse for load,
- * under each kind of control; then a sink that stands for ten minutes, or `--stall-seconds N`, behind a source that reads
- * Kafka. It ends with 1 at the first input without a clear answer, when the books do not agree, or
- * when a document is missing or there twice.
+ * under each kind of control; then a Kafka broker and gateways that are killed or stand still; then a sink that stands
+ * for ten minutes, or `--stall-seconds N`, behind a source that reads Kafka. It ends with 1 at the first input without a
+ * clear answer, when the books do not agree, or when a record is missing or there twice.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { Outage } from "../adapters/elasticsearch_outage.ts";
 import { CONTROLS, Overload, REFUSALS } from "../adapters/elasticsearch_overload.ts";
 import { stallForLong } from "../source/long_stall.ts";
 import { isOnPath } from "../support/requirements.ts";
+import { soakKafka } from "./kafka.ts";
 import { soak } from "./soak.ts";
 
 const OVERLOAD_DOCUMENTS = 100_000;
@@ -52,6 +53,8 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     if (isOnPath("javac") && isOnPath("mvn")) await soakCluster(outageSeconds);
     else console.log("soak: no search nodes, which need javac and mvn");
+    if (["java", "mvn", "kcat"].every((command) => isOnPath(command))) await soakKafka(seed);
+    else console.log("soak: no Kafka, which needs java, mvn and kcat");
     if (stallSeconds > 0 && isOnPath("mvn")) {
       await stallForLong(stallSeconds * 1000);
       console.log(`soak: a sink stood for ${stallSeconds} s behind Kafka; the group kept its member`);

@@ -1,0 +1,188 @@
+/**
+ * Writes in transactions, one after the other: the records of a write and its position, together or not at all.
+ *
+ * Nothing is stored before the commit is asked for, so whatever goes wrong until then gives all records back, and the next
+ * write takes the id anew, which aborts what this one left. Only a commit without a good answer leaves a doubt; the id is
+ * taken anew then, too, so that the transaction comes to its end, and the position tells which end that was.
+ *
+ * @module
+ */
+import { assert } from "../../src/core/assert.ts";
+import { sleep } from "../../src/core/clock.ts";
+import type { Batch } from "../../src/sink/adapter.ts";
+import { UnreachableError } from "./cluster.ts";
+import { Delivery, type DeliveryContext } from "./delivery.ts";
+import type { FenceWatch } from "./fence_watch.ts";
+import { WriteOutcomes } from "./outcomes.ts";
+import type { PartitionRun } from "./partition_run.ts";
+import type { PositionFate, PositionRecord, PositionTopic, StoredPosition } from "./position_topic.ts";
+import type { ProducerIdentity } from "./record_batch.ts";
+import { type TransactionCoordinator, TransactionError } from "./transaction_coordinator.ts";
+
+/** A coordinator is busy with the end of the transaction before for some ms. */
+const BUSY_STEP_MS = 5;
+const MAX_BUSY_WAIT_MS = 500;
+/** As for a batch whose outcome is not known: no load for a broker that comes back, and soon there when it has. */
+const DOUBT_STEP_MS = 100;
+const MAX_DOUBT_WAIT_MS = 2000;
+
+/** Transactions of one writer. */
+export class Transactions {
+  readonly #context: DeliveryContext;
+  readonly #coordinator: TransactionCoordinator;
+  readonly #positions: PositionTopic;
+  readonly #fences: FenceWatch;
+  #throttleUntilMs = 0;
+
+  constructor(
+    context: DeliveryContext,
+    coordinator: TransactionCoordinator,
+    positions: PositionTopic,
+    fences: FenceWatch,
+  ) {
+    this.#context = context;
+    this.#coordinator = coordinator;
+    this.#positions = positions;
+    this.#fences = fences;
+  }
+
+  /** Asks for the topic of positions and for the right to the id. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (this.#fences.verdict !== null) throw new Error(this.#fences.verdict);
+    await this.#ready(signal);
+  }
+
+  /**
+   * Stores what `runs` hold of `batch`, or gives all of it back. Resolves to how long brokers want to hear nothing, ms.
+   * Rejects where the sink is closed while it is not known what became of a transaction.
+   */
+  async send(
+    batch: Batch,
+    runs: readonly PartitionRun[],
+    outcomes: WriteOutcomes,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { clock, producer } = this.#context;
+    if (runs.length === 0) return 0;
+    const begunMs = clock.nowMs();
+    let identity: ProducerIdentity | null = null;
+    try {
+      if (this.#fences.verdict !== null) throw new TransactionError("refused", this.#fences.verdict);
+      const taken = identity = await this.#ready(signal);
+      const position = this.#positions.next();
+      const partitions = partitionsOf([...runs, position.run]);
+      await this.#patiently(() => this.#coordinator.add(taken, partitions), signal);
+      await this.#store({ batch, runs, outcomes, position, signal });
+      await this.#commit(taken, position.run, begunMs, signal);
+    } catch (error) {
+      if (!(error instanceof TransactionError || error instanceof UnreachableError)) throw error;
+      if (error instanceof TransactionError && error.refusal === "fenced") this.#fences.fenced(begunMs);
+      if (identity !== null) producer.forget(identity);
+      outcomes.undo(this.#fences.verdict ?? error.message);
+      outcomes.saturated();
+    }
+    return Math.max(0, this.#throttleUntilMs - clock.nowMs());
+  }
+
+  async #ready(signal: AbortSignal): Promise<ProducerIdentity> {
+    await this.#positions.ready();
+    return await this.#patiently(() => this.#context.producer.ready(), signal);
+  }
+
+  /** Sends the records and the position; rejects with TransactionError where one that is not dead is not stored. */
+  async #store({ batch, runs, outcomes, position, signal }: Parts): Promise<void> {
+    const { clock } = this.#context;
+    const data = new Delivery(this.#context, batch, outcomes, signal);
+    const positionOutcomes = new WriteOutcomes(1);
+    const mark = new Delivery(this.#context, position.record, positionOutcomes, signal);
+    await Promise.all([data.send(runs), mark.send([position.run])]);
+    this.#throttleUntilMs = clock.nowMs() + Math.max(data.throttleMs, mark.throttleMs);
+    const reason = outcomes.retryReason ?? positionOutcomes.anyReason;
+    if (reason === null) return;
+    throw new TransactionError(data.isFenced || mark.isFenced ? "fenced" : "refused", reason);
+  }
+
+  /** Resolves when the transaction is committed; rejects with TransactionError when it is known not to be. */
+  async #commit(
+    identity: ProducerIdentity,
+    { partition, storedAt }: PartitionRun,
+    begunMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    assert(storedAt >= 0n, "a position that is stored has an offset");
+    try {
+      await this.#patiently(() => this.#coordinator.commit(identity), signal);
+    } catch (error) {
+      if (!(error instanceof TransactionError)) throw error;
+      if (error.refusal === "fenced") this.#fences.fenced(begunMs);
+      this.#context.producer.forget(identity);
+      const position = { partition, offset: storedAt, producerId: identity.id };
+      if (await this.#isCommitted(position, error.message, signal)) return;
+      throw new TransactionError("refused", error.message, { cause: error });
+    }
+  }
+
+  /** Asks until it is known whether the transaction of `position` was committed, whose commit ended with `doubt`. */
+  async #isCommitted(position: StoredPosition, doubt: string, signal: AbortSignal): Promise<boolean> {
+    const { clock, closing, failing, log } = this.#context;
+    log.warn("a transaction may be committed or not; its position is asked for until that is known", {
+      reason: doubt,
+    });
+    for (let attempt = 0;; attempt++) {
+      const fate = await this.#fateOf(position);
+      if (fate.kind === "committed") return true;
+      if (fate.kind === "aborted") return false;
+      if (fate.kind === "gone" && signal.aborted) {
+        log.error("the position of a transaction is gone, so its records may be stored twice", {
+          reason: fate.reason,
+        });
+        return false;
+      }
+      failing(fate.reason);
+      await sleep(clock, Math.min(MAX_DOUBT_WAIT_MS, DOUBT_STEP_MS * 2 ** Math.min(attempt, 10)), closing);
+    }
+  }
+
+  async #fateOf(position: StoredPosition): Promise<PositionFate> {
+    try {
+      // Ends the transaction. Where the id is another gateway's, that one has.
+      if (this.#fences.verdict === null) await this.#context.producer.ready();
+    } catch (error) {
+      if (error instanceof TransactionError) return { kind: "hidden", reason: error.message };
+      throw error;
+    }
+    return await this.#positions.fateOf(position);
+  }
+
+  /** Asks again while the coordinator is busy, until `signal` is aborted. */
+  async #patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        const isBusy = error instanceof TransactionError && error.refusal === "busy";
+        if (!isBusy || signal.aborted) throw error;
+      }
+      const { clock, closing } = this.#context;
+      await sleep(clock, Math.min(MAX_BUSY_WAIT_MS, BUSY_STEP_MS * attempt), closing);
+    }
+  }
+}
+
+interface Parts {
+  readonly batch: Batch;
+  readonly runs: readonly PartitionRun[];
+  readonly outcomes: WriteOutcomes;
+  readonly position: PositionRecord;
+  readonly signal: AbortSignal;
+}
+
+function partitionsOf(runs: readonly PartitionRun[]): Map<string, number[]> {
+  const partitions = new Map<string, number[]>();
+  for (const { topic, partition } of runs) {
+    const others = partitions.get(topic);
+    if (others === undefined) partitions.set(topic, [partition]);
+    else others.push(partition);
+  }
+  return partitions;
+}

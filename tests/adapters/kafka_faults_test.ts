@@ -1,0 +1,114 @@
+/**
+ * Answers that are lost, late or bad, at moments that only something between the sink and a real broker can choose: what
+ * was stored is never stored again, and what was not is sent again.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { KafkaBroker } from "../services/kafka.ts";
+import { END_TXN, KafkaProxy, PRODUCE } from "../services/kafka_proxy.ts";
+import { LogLines } from "../support/log_lines.ts";
+import { freePort } from "../support/ports.ts";
+import { requires } from "../support/requirements.ts";
+import { outcomesOf } from "../support/written.ts";
+import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { KafkaTopic } from "./kafka_topic.ts";
+
+/** Shorter than a client may wait for the end of a transaction. */
+const TRANSACTION_TIMEOUT_MS = 1000;
+
+requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", async (t) => {
+  const port = freePort();
+  await using broker = await KafkaBroker.start({
+    listeners: [{ name: "PROXIED", protocol: "PLAINTEXT", advertisedPort: port }],
+    settings: { "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200" },
+  });
+  await using proxy = await KafkaProxy.start(port, () => broker.addressOf("PROXIED"));
+  const address = `127.0.0.1:${port}`;
+
+  for (const code of [45, 47, 59]) {
+    await t.step(`begins anew when the broker has lost what it knew of the producer (${code})`, async () => {
+      await using topic = await KafkaTopic.create(broker.address);
+      const log = new LogLines();
+      await using sink = await OpenSink.open({ brokers: [address], topic: topic.name }, { log });
+      assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+      proxy.next(PRODUCE, { kind: "answered", code });
+      assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
+      assertEquals(outcomesOf(await sink.write(["4"])), [0]);
+      assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3", "4"]);
+      assert(log.lines.some(({ message }) => message.includes("it begins anew")), "it is logged");
+    });
+  }
+
+  await t.step("keeps a batch that may be stored when a later try of it is refused", async () => {
+    await using topic = await KafkaTopic.create(broker.address);
+    await using sink = await OpenSink.open({ brokers: [address], topic: topic.name });
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    proxy.next(PRODUCE, { kind: "unanswered" }, { kind: "answered", code: 29 });
+    assertEquals(outcomesOf(await sink.write(["2"])), [0]);
+    assertEquals(outcomesOf(await sink.write(["3"])), [0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3"]);
+    assertEquals(proxy.waiting, 0);
+  });
+
+  const transactional = (topic: KafkaTopic) => ({
+    brokers: [address],
+    topic: topic.name,
+    transactional: true,
+    transactionalId: topic.name,
+    createTopics: true,
+  });
+
+  await t.step("acks a batch whose commit had no answer, and was done", async () => {
+    await using topic = await KafkaTopic.create(broker.address);
+    const log = new LogLines();
+    await using sink = await OpenSink.open(transactional(topic), { log });
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    proxy.next(END_TXN, { kind: "unanswered" });
+    assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
+    assertEquals(outcomesOf(await sink.write(["4"])), [0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3", "4"]);
+    assert(log.lines.some(({ message }) => message.includes("may be committed or not")), "it is logged");
+  });
+
+  await t.step("gives a batch back whose commit had no answer, and was not done", async () => {
+    await using topic = await KafkaTopic.create(broker.address);
+    await using sink = await OpenSink.open(transactional(topic));
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    proxy.next(END_TXN, { kind: "lost" });
+    assertEquals(outcomesOf(await sink.write(["2", "3"])), [1, 1]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1"]);
+    assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3"]);
+  });
+
+  await t.step("gives a batch back whose records had no answer, and stores it once", async () => {
+    await using topic = await KafkaTopic.create(broker.address);
+    await using sink = await OpenSink.open(transactional(topic));
+    proxy.next(PRODUCE, { kind: "unanswered" });
+    assertEquals(outcomesOf(await sink.write(["1", "2"])), [1, 1]);
+    assertEquals(outcomesOf(await sink.write(["1", "2"])), [0, 0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2"]);
+  });
+
+  await t.step(
+    "begins anew after a transaction that was open for too long, as often as that is",
+    async () => {
+      await using topic = await KafkaTopic.create(broker.address);
+      await using sink = await OpenSink.open({
+        ...transactional(topic),
+        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      });
+      for (let round = 0; round < 3; round++) {
+        // It is the broker's clock that runs out here, and nobody else's.
+        const until = () => new Promise<void>((resolve) => setTimeout(resolve, 2 * TRANSACTION_TIMEOUT_MS));
+        proxy.next(END_TXN, { kind: "late", until });
+        const late = await sink.write([`${round}`]);
+        assertEquals(outcomesOf(late), [1]);
+        assertStringIncludes(reasonsOf(late)[0], "PRODUCER_FENCED (90)");
+        assertEquals(outcomesOf(await sink.write([`${round}`])), [0]);
+      }
+      assertEquals((await topic.records()).map(({ value }) => value), ["0", "1", "2"]);
+    },
+  );
+});

@@ -1,0 +1,66 @@
+/** A broker that is killed, or stands still, under the load of a gateway; for the tests, and longer for the soak. @module */
+import { assert } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { KafkaBroker } from "../services/kafka.ts";
+import type { RawConfig } from "../support/gateway_process.ts";
+import { assertNumbers, delivered, postNumbers, startGateway } from "./kafka_gateway.ts";
+import { KafkaTopic } from "./kafka_topic.ts";
+
+/** So many are stored before the broker is hurt, each time. */
+const STORED_BETWEEN = 5_000;
+const RECORDS_PER_SECOND = 10_000;
+const REQUEST_TIMEOUT_MS = 500;
+/** A broker that was killed is let in again when its session is over; the defaults of 9 s and 2 s make that long. */
+const SESSION = { "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500" };
+
+/**
+ * Kills the broker with SIGKILL under load, `kills` times, and brings it back after `awayMs`. Rejects where a record is
+ * missing, there twice or out of order. `sink` are further options of the sink.
+ */
+export async function killBroker(kills: number, awayMs: number, sink: RawConfig = {}): Promise<void> {
+  const records = STORED_BETWEEN * (kills + 5);
+  await using broker = await KafkaBroker.start({ settings: SESSION });
+  await using topic = await KafkaTopic.create(broker.address, 4);
+  await using gateway = await startGateway(topic, {
+    limit: { recordsPerSecond: RECORDS_PER_SECOND },
+    ...sink,
+  });
+  const posted = postNumbers(gateway, 0, records);
+  for (let kill = 0; kill < kills; kill++) {
+    await delivered(gateway, STORED_BETWEEN * (kill + 1));
+    await broker.kill();
+    // How long it is away is what is tested.
+    await delay(awayMs);
+    await broker.restart();
+  }
+  await posted;
+  await delivered(gateway, records);
+  await assertNumbers(topic, records);
+}
+
+/** Stops the broker `stalls` times for longer than a request may take. Rejects as `killBroker` does. */
+export async function stallBroker(stalls: number): Promise<void> {
+  const records = STORED_BETWEEN * (stalls + 3);
+  await using broker = await KafkaBroker.start();
+  await using topic = await KafkaTopic.create(broker.address, 4);
+  await using gateway = await startGateway(topic, {
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    // The lane gives up waiting before the broker is back; the sink must not.
+    timeoutMs: 1000,
+    batch: { maxRecords: 200 },
+    limit: { recordsPerSecond: RECORDS_PER_SECOND, burstRecords: 200 },
+  });
+  const posted = postNumbers(gateway, 0, records);
+  for (let stall = 0; stall < stalls; stall++) {
+    await delivered(gateway, STORED_BETWEEN * (stall + 1));
+    broker.signal("SIGSTOP");
+    // What is timed here is the broker's own silence, which only the machine's clock can make.
+    await delay(4 * REQUEST_TIMEOUT_MS);
+    broker.signal("SIGCONT");
+  }
+  await posted;
+  await delivered(gateway, records);
+  await assertNumbers(topic, records);
+  const log = gateway.program.stdout + gateway.program.stderr;
+  assert(log.includes("may be stored or not"), "a batch was on its way when the broker stood still");
+}
