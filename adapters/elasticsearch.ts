@@ -16,6 +16,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { readOptionFile } from "../src/sink/option_file.ts";
 import { reasonOf } from "../src/sink/serial.ts";
 import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { ActionWriter } from "./elasticsearch/action.ts";
@@ -215,7 +216,7 @@ export const elasticsearchSink: SinkDefinition<ElasticsearchOptions> = defineSin
     ...ca === undefined ? {} : { read: [ca] },
   }),
   async open(options, context) {
-    const ca = options.ca === undefined ? undefined : await Deno.readTextFile(options.ca);
+    const ca = options.ca === undefined ? undefined : await readOptionFile("ca", options.ca);
     return new ElasticsearchSink(options, new Cluster(options, ca, context.clock), context);
   },
 });

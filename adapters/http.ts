@@ -47,7 +47,10 @@ const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: "must be printable characters" });
 
 const optionsSchema: z.ZodType<HttpOptions> = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).describe("Where batches are sent"),
+  url: z.url({
+    protocol: /^https?$/,
+    error: 'must be an http or https URL, as "http://127.0.0.1:9000/in"',
+  }).describe("Where batches are sent"),
   method: z.enum(["POST", "PUT", "PATCH"]).default("POST").describe("Method"),
   format: z.enum(["ndjson", "array"]).default("ndjson").describe(
     "Form of the body: one record per line, or one JSON array",

@@ -16,6 +16,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { readOptionFile } from "../src/sink/option_file.ts";
 import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
 import { Cluster, type TlsFiles, UnreachableError } from "./kafka/cluster.ts";
 import { Delivery, type DeliveryContext } from "./kafka/delivery.ts";
@@ -195,7 +196,9 @@ function codecOf({ compressionsAlgorithms }: KafkaClient, compression: Compressi
 async function readTls(tls: TlsOption | undefined): Promise<TlsFiles | null> {
   if (tls === undefined) return null;
   const [ca, cert, key] = await Promise.all(
-    [tls.ca, tls.cert, tls.key].map((path) => path === undefined ? undefined : Deno.readTextFile(path)),
+    (["ca", "cert", "key"] as const).map((name) =>
+      tls[name] === undefined ? undefined : readOptionFile(`tls.${name}`, tls[name])
+    ),
   );
   return { ca, cert, key };
 }

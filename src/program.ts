@@ -100,7 +100,10 @@ async function runGateway(config: Config, load: () => Promise<Config>, log: Logg
   started.resolve();
 
   await asked;
-  log.info("draining", { drainMs: config.gateway.drainMs });
+  log.info("draining", {
+    drainMs: config.gateway.drainMs,
+    hint: "delivers what is in memory; a second signal ends that at once",
+  });
   const report = await gateway.stop(abort.signal);
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
   Deno.removeSignalListener("SIGHUP", hangUps.onSignal);

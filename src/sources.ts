@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { loadClient } from "../adapters/kafka/client.ts";
 import type { Config, SourceConfig } from "./config.ts";
@@ -12,6 +13,7 @@ import { sleep } from "./core/clock.ts";
 import type { StreamDoor } from "./ingress/stream_door.ts";
 import type { DeadLetter } from "./lane/dead_letter.ts";
 import type { KafkaSourceSnapshot } from "./monitor/view.ts";
+import { readOptionFile } from "./sink/option_file.ts";
 import { CLOSE_MS, type Surroundings } from "./sink_unit.ts";
 import type { KafkaConnection } from "./source/group_member.ts";
 import { KafkaSource } from "./source/kafka_source.ts";
@@ -173,8 +175,8 @@ export class Sources {
 async function connectionOf(
   { brokers, clientId, requestTimeoutMs, tls, sasl }: SourceConfig,
 ): Promise<KafkaConnection> {
-  const read = async (path: string | undefined) =>
-    path === undefined ? undefined : await Deno.readTextFile(path);
+  const read = async (name: "ca" | "cert" | "key") =>
+    tls?.[name] === undefined ? undefined : await readOptionFile(`tls.${name}`, tls[name]);
   return {
     library: await loadClient(),
     clientId,
@@ -182,11 +184,16 @@ async function connectionOf(
     timeout: requestTimeoutMs,
     ...tls &&
       {
-        tls: { ca: await read(tls.ca), cert: await read(tls.cert), key: await read(tls.key) },
-        tlsServerName: true,
+        tls: { ca: await read("ca"), cert: await read("cert"), key: await read("key") },
+        // TLS has no such name for an address; the certificate is held against it all the same.
+        tlsServerName: brokers.every((broker) => isIP(hostOf(broker)) === 0),
       },
     ...sasl && { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } },
   };
+}
+
+function hostOf(broker: string): string {
+  return broker.slice(0, broker.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
 }
 
 const MECHANISMS = {

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { PointerScanner } from "../../src/core/json_pointer.ts";
+import { POINTER, POINTER_RULE } from "../../src/core/json_pointer.ts";
 import { indexNameFault, IndexPattern } from "./index_name.ts";
 
 /** How the cluster knows who writes. */
@@ -39,7 +39,11 @@ export interface ElasticsearchOptions {
   readonly gzipAboveBytes?: number;
 }
 
-const nodeUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" }).refine(
+const nodeUrl = z.url({
+  protocol: /^https?$/,
+  error: 'must be an http or https URL, as "http://127.0.0.1:9200"',
+  abort: true,
+}).refine(
   (text) => {
     const { username, password, search, hash } = new URL(text);
     return username + password + search + hash === "";
@@ -47,14 +51,7 @@ const nodeUrl = z.url({ protocol: /^https?$/, error: "must be an http or https U
   { error: "must be an address alone; credentials go under auth, where they stay out of logs" },
 );
 
-const pointer = z.string().superRefine((text, issues) => {
-  try {
-    new PointerScanner(text);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    issues.addIssue({ code: "custom", message: error.message });
-  }
-});
+const pointer = z.string({ error: POINTER_RULE }).regex(POINTER, { error: POINTER_RULE });
 
 const indexName = z.string().superRefine((name, issues) => {
   const fault = indexNameFault(name);
@@ -70,7 +67,7 @@ const headerText = z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printabl
 
 /** Schema of {@linkcode ElasticsearchOptions}. */
 export const optionsSchema: z.ZodType<ElasticsearchOptions> = z.strictObject({
-  nodes: z.array(nodeUrl).min(1).max(100).describe(
+  nodes: z.array(nodeUrl).min(1, { error: "must name at least one node" }).max(100).describe(
     "Addresses of nodes, which take turns; one that fails is left alone for a while",
   ),
   index: z.union([

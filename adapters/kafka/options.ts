@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { PointerScanner } from "../../src/core/json_pointer.ts";
+import { POINTER, POINTER_RULE } from "../../src/core/json_pointer.ts";
 
 /** How batches are compressed. */
 export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
@@ -74,20 +74,13 @@ const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/, {
 const topicName = z.string().max(249).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]+$/, {
   error: "must be a topic name: letters, digits, . _ and -, at most 249",
 });
-const pointer = z.string().superRefine((text, issues) => {
-  try {
-    new PointerScanner(text);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    issues.addIssue({ code: "custom", message: error.message });
-  }
-});
+const pointer = z.string({ error: POINTER_RULE }).regex(POINTER, { error: POINTER_RULE });
 const allow = z.array(topicName).min(1);
 const file = z.string().min(1);
 
 /** Schema of {@linkcode KafkaOptions}. */
 export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
-  brokers: z.array(address).min(1).max(100).describe(
+  brokers: z.array(address).min(1, { error: "must name at least one broker" }).max(100).describe(
     "Addresses of brokers as `host:port`; list all, as the process may connect to no others",
   ),
   clientId: z.string().regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII without blanks" })
@@ -97,7 +90,8 @@ export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
     z.strictObject({ pointer, allow }),
     z.strictObject({ header: z.string().min(1).toLowerCase(), allow }),
   ], { error: "must be a topic name, { pointer, allow } or { header, allow }" }).describe(
-    "A topic; or `{ pointer, allow }` or `{ header, allow }`: the one that the record names, if `allow` lists it",
+    "A topic; or `{ pointer, allow }` or `{ header, allow }`: the one that the record names, if `allow` lists it; " +
+      "a header must be one that the stream keeps (`headers`)",
   ),
   acks: z.enum(["all", "leader"]).default("all").describe(
     "Who must have a record before it is acked: all in-sync replicas, or the leader alone",
@@ -118,16 +112,22 @@ export const optionsSchema: z.ZodType<KafkaOptions> = z.strictObject({
     "How long a transaction may be open before brokers abort it; the brokers' `transaction.max.timeout.ms` bounds it",
   ),
   compression: z.enum(["none", "gzip", "snappy", "lz4", "zstd"]).default("none").describe("Codec of batches"),
-  tls: z.strictObject({ ca: file.optional(), cert: file.optional(), key: file.optional() })
+  tls: z.strictObject({
+    ca: file.optional().describe(
+      "PEM file with the authorities to trust instead of the usual ones; for those `tls: {}` is enough",
+    ),
+    cert: file.optional().describe("PEM file with the certificate that the sink shows"),
+    key: file.optional().describe("PEM file with its key"),
+  }, { error: "must be a map, {} for the usual authorities" })
     .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
-      error: "cert and key go together",
+      error: "must hold cert and key, or neither",
     }).optional().describe(
       "TLS; `{}` for the usual authorities, or PEM files: `ca` to trust others, `cert` and `key` to show one's own",
     ),
   sasl: z.strictObject({
-    mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
-    username: z.string().min(1),
-    password: z.string(),
+    mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).describe("How the password is proven"),
+    username: z.string().min(1).describe("Name of the user"),
+    password: z.string().describe("The user's password"),
   }).optional().describe("Credentials: `{ mechanism, username, password }`"),
   maxBatchBytes: z.int().min(1024).max(104_857_600).default(1_000_000).describe(
     "Bytes of a record batch for one partition, before compression; below the topic's `max.message.bytes`",

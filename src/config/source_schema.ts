@@ -15,12 +15,17 @@ const topicText = matching(
 );
 
 const tlsSchema = z.strictObject({
-  ca: text().optional().describe("PEM file with the authorities to trust instead of the usual ones"),
+  ca: text().optional().describe(
+    "PEM file with the authorities to trust instead of the usual ones; for those `tls: {}` is enough",
+  ),
   cert: text().optional().describe("PEM file with the certificate that the gateway shows"),
   key: text().optional().describe("PEM file with its key"),
-}).refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
-  error: "must hold cert and key, or neither",
-});
+}, { error: "must be a map, {} for the usual authorities" }).refine(
+  ({ cert, key }) => (cert === undefined) === (key === undefined),
+  {
+    error: "must hold cert and key, or neither",
+  },
+);
 
 const saslSchema = z.strictObject({
   mechanism: choice(["plain", "scram-sha-256", "scram-sha-512"]).describe("How the password is proven"),

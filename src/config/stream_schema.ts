@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { POINTER, POINTER_RULE } from "../core/json_pointer.ts";
 import { between, choice, matching, reference, spanMs, whole, yielding } from "./fields.ts";
 import { effectiveLimit, type LimitConfig, limitSchema } from "./limit_schema.ts";
 
@@ -21,10 +22,9 @@ export const streamSchema = z.strictObject({
     .describe("When a request is answered: records are in memory (202), or delivered (200)"),
   bestEffort: sinkList.default([]).describe("Sinks that an ack does not wait for"),
   validate: choice(["json", "none"]).default("json").describe("Whether a record must be JSON"),
-  key: matching(
-    /^(\/([^~/]|~[01])*)+$/,
-    'must be a JSON pointer that begins with "/", as "/user/id" (RFC 6901: ~0 for ~, ~1 for / inside a name)',
-  ).optional().describe("JSON pointer to a record's key; the header X-Weir-Key and ?key= win over it"),
+  key: matching(POINTER, POINTER_RULE).optional().describe(
+    "JSON pointer to a record's key; the header X-Weir-Key and ?key= win over it",
+  ),
   headers: z.array(
     matching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be the name of an HTTP header"),
     { error: "must be a list of HTTP header names" },

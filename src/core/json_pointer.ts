@@ -48,14 +48,17 @@ interface Token {
   readonly index: number;
 }
 
+/** What {@linkcode PointerScanner} takes: pointers to a member, as the empty one is the whole record. */
+export const POINTER: RegExp = /^(\/([^~/]|~[01])*)+$/;
+
+/** What {@linkcode POINTER} wants, as a sentence. */
+export const POINTER_RULE =
+  'must be a JSON pointer that begins with "/", as "/user/id" (RFC 6901: ~0 for ~, ~1 for / inside a name)';
+
 function parsePointer(pointer: string): Token[] {
-  const refuse = (rule: string) =>
-    new Error(`Cannot take a key by the JSON pointer ${JSON.stringify(pointer)}: ${rule}`);
-  if (pointer === "") throw refuse(`empty means the whole record, which is no key; name a member, as "/id"`);
-  if (pointer[0] !== "/") {
-    throw refuse(`it must be empty or start with /, as ${JSON.stringify("/" + pointer)}`);
+  if (!POINTER.test(pointer)) {
+    throw new Error(`Cannot take a key by ${JSON.stringify(pointer)}: it ${POINTER_RULE}`);
   }
-  if (/~(?![01])/.test(pointer)) throw refuse("a ~ must be written ~0, and a / in a name ~1");
   return pointer.slice(1).split("/").map((text) => ({
     name: encoder.encode(text.replaceAll("~1", "/").replaceAll("~0", "~")),
     index: /^(0|[1-9]\d*)$/.test(text) ? Number(text) : -1,

@@ -105,6 +105,7 @@ export class GroupSession implements MemberListener {
     this.#member = await GroupMember.join(member, topics, this.missing, this);
     if (this.#member === null) return false;
     this.#options.onAnswer();
+    for (const topic of this.missing) this.#tellMissing(topic);
     this.assignmentChanged();
     this.#commitLater();
     this.#probeLater();
@@ -353,9 +354,13 @@ export class GroupSession implements MemberListener {
         continue;
       }
       this.missing.add(topic);
-      log.warn("the topic does not exist: it is not read", { topic });
+      this.#tellMissing(topic);
       for (const [key, reader] of [...this.readers]) if (reader.topic === topic) this.#remove(key, reader);
     }
+  }
+
+  #tellMissing(topic: string): void {
+    this.#options.log.warn("the topic does not exist: it is not read until it is created", { topic });
   }
 
   /** The same, once at a time; never rejects. */

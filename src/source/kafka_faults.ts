@@ -50,7 +50,7 @@ export function isFault(error: unknown, ...faults: readonly string[]): boolean {
 export function reasonOf(error: unknown): string {
   const messages = new Set<string>();
   for (const { message } of chain(error)) {
-    if (typeof message === "string" && message !== "") messages.add(message);
+    if (typeof message === "string" && message !== "") messages.add(message.replace(/\.$/, ""));
   }
   return messages.size === 0 ? String(error) : [...messages].slice(0, 4).join(": ");
 }

@@ -61,7 +61,7 @@ export class KafkaSource {
   get reason(): string | null {
     const missing = [...this.#session?.missing ?? []].map((topic) => JSON.stringify(topic));
     return this.#reason ??
-      (missing.length > 0 ? `the brokers do not know the topics ${missing.join(", ")}` : null);
+      (missing.length > 0 ? `there is no topic ${missing.join(", ")}; create it, or change topics` : null);
   }
 
   /** The membership, while there is one. */

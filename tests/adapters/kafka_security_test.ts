@@ -144,5 +144,44 @@ requires("kafka", "kcat", "mvn", "openssl").test(
         "readyz told the cause",
       );
     });
+
+    const source = (listener: string, options: Readonly<Record<string, unknown>>) => ({
+      streams: { events: { sinks: ["copy"] } },
+      sinks: { copy: { type: "file", path: "copy.ndjson" } },
+      sources: {
+        kafka: {
+          type: "kafka",
+          brokers: [broker.addressOf(listener)],
+          topics: [topic],
+          groupId: `copy-${listener.toLowerCase()}`,
+          stream: "events",
+          ...options,
+        },
+      },
+    });
+    const tellsOfSource = async (gateway: GatewayProcess, words: string) => {
+      const parts = async () => await (await fetch(`${gateway.adminUrl}/readyz`)).text();
+      await gateway.program.waitUntil(
+        async () => (await parts()).includes(words),
+        30_000,
+        `it tells ${words}`,
+      );
+    };
+
+    await t.step("a source reads with a password over TLS from an address that is no name", async () => {
+      await using gateway = await GatewayProcess.start(
+        source("SECURE", { tls, sasl: { mechanism: "scram-sha-256", ...alice } }),
+      );
+      await tellsOfSource(gateway, "reads 1 partition");
+    });
+
+    await t.step("a source tells a wrong password and a file that is not there", async () => {
+      await using guessing = await GatewayProcess.start(
+        source("SASL", { sasl: { mechanism: "plain", ...wrong } }),
+      );
+      await tellsOfSource(guessing, "authentication failed");
+      await using without = await GatewayProcess.start(source("SECURE", { tls: { ca: "./nowhere.pem" } }));
+      await tellsOfSource(without, "cannot read tls.ca");
+    });
   },
 );
