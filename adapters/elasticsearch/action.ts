@@ -8,7 +8,7 @@ import { PointerScanner, ScanStatus } from "../../src/core/json_pointer.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import type { GatherBuffer } from "../../src/sink/gather_buffer.ts";
 import { IndexPattern } from "./index_name.ts";
-import { appendJsonText } from "./json_text.ts";
+import { appendJsonText, isPlain } from "./json_text.ts";
 import type { ElasticsearchOptions } from "./options.ts";
 
 /** Of an `_id` in UTF-8; one that is longer makes the cluster refuse the whole bulk. */
@@ -25,8 +25,8 @@ export class ActionWriter {
   readonly #idScanner: PointerScanner | null;
   readonly #routingScanner: PointerScanner | null;
   readonly #options: ElasticsearchOptions;
-  /** One byte more than an id may have, so that one that is too long shows. */
-  readonly #recordId: Uint8Array = new Uint8Array(MAX_ID_BYTES + 1);
+  /** An id that must be escaped. */
+  readonly #recordId: Uint8Array = new Uint8Array(MAX_ID_BYTES);
 
   /** For a sink with `options`. */
   constructor(options: ElasticsearchOptions) {
@@ -68,10 +68,16 @@ export class ActionWriter {
   #appendId(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
     const scanner = this.#idScanner;
     if (scanner === null) {
-      const id = batch.id(i);
-      const { read, written } = encoder.encodeInto(id, this.#recordId);
-      if (read < id.length || written > MAX_ID_BYTES) return TOO_LONG;
-      appendJsonText(this.#recordId, written, target);
+      const at = target.length;
+      const bytes = target.reserve(MAX_ID_BYTES);
+      const length = batch.copyId(i, bytes, at);
+      if (length < 0 || length > MAX_ID_BYTES) return TOO_LONG;
+      if (isPlain(bytes, at, at + length)) {
+        target.advance(length);
+      } else {
+        this.#recordId.set(bytes.subarray(at, at + length));
+        appendJsonText(this.#recordId, length, target);
+      }
       return null;
     }
     const { id } = this.#options;

@@ -169,6 +169,12 @@ export class HeapBatch implements Batch {
     return this.#placed[i].record.id ?? `${this.#idPrefix}${i}`;
   }
 
+  copyId(i: number, target: Uint8Array, offset: number): number {
+    const id = this.id(i);
+    const { read, written } = encoder.encodeInto(id, target.subarray(offset));
+    return read < id.length ? -1 : written;
+  }
+
   acceptedAtMs(i: number): number {
     return this.#acceptedAtMs + i;
   }
