@@ -14,14 +14,18 @@ import type { ElasticsearchOptions } from "./options.ts";
 /** Of an `_id` in UTF-8; one that is longer makes the cluster refuse the whole bulk. */
 const MAX_ID_BYTES = 512;
 
+const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 /** Writes the action lines of one sink. */
 export class ActionWriter {
-  readonly #head: Uint8Array;
   readonly #index: IndexPattern | null;
   readonly #indexScanner: PointerScanner | null;
-  readonly #allowed: readonly Uint8Array[];
+  /** Names that a document may choose, and the openings of their lines. */
+  readonly #allowed: readonly { readonly name: Uint8Array; readonly opening: Uint8Array }[];
+  /** The opening for the name that the pattern gave last. */
+  #opening: Uint8Array = NOTHING;
+  #openingOf: Uint8Array = NOTHING;
   readonly #idScanner: PointerScanner | null;
   readonly #routingScanner: PointerScanner | null;
   readonly #options: ElasticsearchOptions;
@@ -32,10 +36,12 @@ export class ActionWriter {
   constructor(options: ElasticsearchOptions) {
     const { index, id, routing, op } = options;
     this.#options = options;
-    this.#head = encoder.encode(`{"${op}":{"_index":"`);
     this.#index = typeof index === "string" ? new IndexPattern(index) : null;
     this.#indexScanner = typeof index === "string" ? null : new PointerScanner(index.pointer);
-    this.#allowed = typeof index === "string" ? [] : index.allow.map((name) => encoder.encode(name));
+    this.#allowed = (typeof index === "string" ? [] : index.allow).map((text) => {
+      const name = encoder.encode(text);
+      return { name, opening: openingOf(op, name) };
+    });
     this.#idScanner = id === undefined ? null : new PointerScanner(id);
     this.#routingScanner = routing === undefined ? null : new PointerScanner(routing);
   }
@@ -45,24 +51,30 @@ export class ActionWriter {
    * record cannot be stored; `target` may then hold a part of the line.
    */
   append(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
-    const index = this.#indexOf(batch, i, document);
-    if (typeof index === "string") return index;
-    target.append(this.#head);
-    target.append(index);
-    target.append(ID_MEMBER);
+    const opening = this.#openingFor(batch, i, document);
+    if (typeof opening === "string") return opening;
+    target.append(opening);
     const refusal = this.#appendId(batch, i, document, target) ?? this.#appendRouting(document, target);
     target.append(END);
     return refusal;
   }
 
-  #indexOf(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
-    if (this.#index !== null) return this.#index.nameAt(batch.acceptedAtMs(i));
-    const { index } = this.#options;
+  /** The line up to the `_id`, or why the document has no index. */
+  #openingFor(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
+    const { index, op } = this.#options;
+    if (this.#index !== null) {
+      const name = this.#index.isDated ? this.#index.nameAt(batch.acceptedAtMs(i)) : this.#index.nameAt(0);
+      if (name !== this.#openingOf) {
+        this.#openingOf = name;
+        this.#opening = openingOf(op, name);
+      }
+      return this.#opening;
+    }
     const scanner = this.#indexScanner!;
     const pointer = typeof index === "string" ? "" : index.pointer;
     if (!find(scanner, document)) return `the document holds no index name at ${pointer}`;
-    const allowed = this.#allowed.find((name) => isKey(scanner, name));
-    return allowed ?? `the index name at ${pointer} is not in the sink's allow-list`;
+    const allowed = this.#allowed.find(({ name }) => isKey(scanner, name));
+    return allowed?.opening ?? `the index name at ${pointer} is not in the sink's allow-list`;
   }
 
   #appendId(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
@@ -102,10 +114,13 @@ export class ActionWriter {
   }
 }
 
-const ID_MEMBER = encoder.encode(`","_id":"`);
 const ROUTING_MEMBER = encoder.encode(`","routing":"`);
 const END = encoder.encode(`"}}\n`);
 const TOO_LONG = `the _id has more than ${MAX_ID_BYTES} bytes, which the cluster does not take`;
+
+function openingOf(op: string, name: Uint8Array): Uint8Array {
+  return encoder.encode(`{"${op}":{"_index":"${new TextDecoder().decode(name)}","_id":"`);
+}
 
 function find(scanner: PointerScanner, document: Uint8Array): boolean {
   scanner.begin();
