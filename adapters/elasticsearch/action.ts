@@ -46,8 +46,13 @@ export class ActionWriter {
     this.#routingScanner = routing === undefined ? null : new PointerScanner(routing);
   }
 
+  /** Whether lines take anything from documents: index, `_id` or routing. */
+  get readsDocument(): boolean {
+    return this.#indexScanner !== null || this.#idScanner !== null || this.#routingScanner !== null;
+  }
+
   /**
-   * Appends the line of record `i`, whose document is the JSON object `document`, to `target`. Returns null, or why the
+   * Appends the line of record `i`, whose document is the JSON object `document` (anything, unless {@linkcode readsDocument}), to `target`. Returns null, or why the
    * record cannot be stored; `target` may then hold a part of the line.
    */
   append(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
