@@ -23,9 +23,9 @@ export class ActionWriter {
   readonly #indexScanner: PointerScanner | null;
   /** Names that a document may choose, and the openings of their lines. */
   readonly #allowed: readonly { readonly name: Uint8Array; readonly opening: Uint8Array }[];
-  /** The opening for the name that the pattern gave last. */
-  #opening: Uint8Array = NOTHING;
+  /** The name that the pattern gave last, and the opening for it. */
   #openingOf: Uint8Array = NOTHING;
+  #opening: Uint8Array = NOTHING;
   readonly #idScanner: PointerScanner | null;
   readonly #routingScanner: PointerScanner | null;
   readonly #options: ElasticsearchOptions;
@@ -38,10 +38,10 @@ export class ActionWriter {
     this.#options = options;
     this.#index = typeof index === "string" ? new IndexPattern(index) : null;
     this.#indexScanner = typeof index === "string" ? null : new PointerScanner(index.pointer);
-    this.#allowed = (typeof index === "string" ? [] : index.allow).map((text) => {
-      const name = encoder.encode(text);
-      return { name, opening: openingOf(op, name) };
-    });
+    this.#allowed = (typeof index === "string" ? [] : index.allow).map((name) => ({
+      name: encoder.encode(name),
+      opening: openingOf(op, name),
+    }));
     this.#idScanner = id === undefined ? null : new PointerScanner(id);
     this.#routingScanner = routing === undefined ? null : new PointerScanner(routing);
   }
@@ -52,8 +52,9 @@ export class ActionWriter {
   }
 
   /**
-   * Appends the line of record `i`, whose document is the JSON object `document` (anything, unless {@linkcode readsDocument}), to `target`. Returns null, or why the
-   * record cannot be stored; `target` may then hold a part of the line.
+   * Appends the line of record `i` to `target`. `document` is its JSON object, or anything where lines take nothing from
+   * it ({@linkcode readsDocument}). Returns null, or why the record cannot be stored; `target` may then hold a part of
+   * the line.
    */
   append(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
     const opening = this.#openingFor(batch, i, document);
@@ -68,10 +69,10 @@ export class ActionWriter {
   #openingFor(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
     const { index, op } = this.#options;
     if (this.#index !== null) {
-      const name = this.#index.isDated ? this.#index.nameAt(batch.acceptedAtMs(i)) : this.#index.nameAt(0);
+      const name = this.#index.nameAt(this.#index.isDated ? batch.acceptedAtMs(i) : 0);
       if (name !== this.#openingOf) {
         this.#openingOf = name;
-        this.#opening = openingOf(op, name);
+        this.#opening = openingOf(op, new TextDecoder().decode(name));
       }
       return this.#opening;
     }
@@ -123,8 +124,8 @@ const ROUTING_MEMBER = encoder.encode(`","routing":"`);
 const END = encoder.encode(`"}}\n`);
 const TOO_LONG = `the _id has more than ${MAX_ID_BYTES} bytes, which the cluster does not take`;
 
-function openingOf(op: string, name: Uint8Array): Uint8Array {
-  return encoder.encode(`{"${op}":{"_index":"${new TextDecoder().decode(name)}","_id":"`);
+function openingOf(op: string, index: string): Uint8Array {
+  return encoder.encode(`{"${op}":{"_index":"${index}","_id":"`);
 }
 
 function find(scanner: PointerScanner, document: Uint8Array): boolean {

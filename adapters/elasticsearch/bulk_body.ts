@@ -47,18 +47,14 @@ export class BulkBody {
       this.#actionEnds = new Uint32Array(batch.count);
       this.#ends = new Uint32Array(batch.count);
     }
-    const [records, actionEnds, ends, gathered] = [
-      this.#records,
-      this.#actionEnds,
-      this.#ends,
-      this.#gathered,
-    ];
-    const isAsItIs = !actions.readsDocument;
+    const [records, actionEnds, ends] = [this.#records, this.#actionEnds, this.#ends];
+    const gathered = this.#gathered;
+    const copiesUnseen = !actions.readsDocument;
     let count = 0;
     gathered.restart(batch.bytes + batch.count * USUAL_ACTION_BYTES);
     for (let i = 0; i < batch.count; i++) {
       const start = gathered.length;
-      const isShort = isAsItIs && isShortLine(batch, i);
+      const isShort = copiesUnseen && isShortLine(batch, i);
       const document = isShort ? NOTHING : documentOf(batch, i);
       const refusal = document === null ? NOT_AN_OBJECT : actions.append(batch, i, document, gathered);
       const actionEnd = gathered.length;

@@ -9,7 +9,7 @@ const encoder = new TextEncoder();
 const DIGITS = encoder.encode("0123456789abcdefghijklmnopqrstuvwxyz");
 const RADIX = DIGITS.length;
 
-/** Ids of one life of the gateway: `PREFIX SEGMENT-SLOT`, without the blank, the two numbers to base 36. */
+/** Ids of one life of the gateway: its prefix, the number of the segment's filling, `-` and the slot, to base 36. */
 export class OwnIds {
   readonly #prefix: string;
   /** What the ids of the segment that was asked for last begin with. */
