@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { holdsNewline } from "../core/bytes.ts";
+import { copyText, holdsNewline } from "../core/bytes.ts";
 import { PointerScanner } from "../core/json_pointer.ts";
 import {
   cloudEventId,
@@ -34,7 +34,6 @@ const SMALL_COPY_BYTES = 64;
 /** No run: the record breaks the line, or is not stored as the sink is to have it. */
 const NOT_IN_RUN = SlotFlag.NEWLINE | SlotFlag.SPANS | SlotFlag.CLOUD_EVENT;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 // The door's own reader, so that an event with two ids has the one that was checked.
 const sourcePointer = new PointerScanner("/source");
@@ -259,9 +258,7 @@ export class SegmentBatch implements Batch {
   copyId(i: number, target: Uint8Array, offset: number): number {
     const idLength = this.#metaWord(i, MetaWord.ID_AND_KEY_LENGTH) & 0xffff;
     if (idLength > 0 || this.#flags(i) & SlotFlag.CLOUD_EVENT_JSON) {
-      const id = this.id(i);
-      const { read, written } = encoder.encodeInto(id, target.subarray(offset));
-      return read < id.length ? -1 : written;
+      return copyText(this.id(i), target, offset);
     }
     return this.#ids.write(this.#segment(i).fillSeq, this.slot(i), target, offset);
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { copyText } from "../../src/core/bytes.ts";
 import { hashKey } from "../../src/core/record.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 
@@ -170,9 +171,7 @@ export class HeapBatch implements Batch {
   }
 
   copyId(i: number, target: Uint8Array, offset: number): number {
-    const id = this.id(i);
-    const { read, written } = encoder.encodeInto(id, target.subarray(offset));
-    return read < id.length ? -1 : written;
+    return copyText(this.id(i), target, offset);
   }
 
   acceptedAtMs(i: number): number {

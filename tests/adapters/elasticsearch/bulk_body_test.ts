@@ -59,11 +59,12 @@ Deno.test("BulkBody.encode() writes each object behind its action line, and reje
         texts.map((text) => isObject(text) ? Outcome.ACKED : Outcome.REJECTED),
       );
       assertEquals(Array.from({ length: body.count }, (_, at) => body.record(at)), stored);
-      for (const from of [0, body.count >> 1]) {
-        if (from === body.count) continue;
-        const text = textOf(body.pieces(from, body.count));
-        assertEquals(text, lines.slice(2 * from).map((line) => line + "\n").join(""));
-        assertEquals(body.byteLength(from, body.count), new TextEncoder().encode(text).length);
+      const middle = body.count >> 1;
+      for (const [from, to] of [[0, body.count], [0, middle], [middle, body.count]]) {
+        if (from === to) continue;
+        const text = textOf(body.pieces(from, to));
+        assertEquals(text, lines.slice(2 * from, 2 * to).map((line) => line + "\n").join(""));
+        assertEquals(body.byteLength(from, to), new TextEncoder().encode(text).length);
       }
     },
   ));
