@@ -8,70 +8,94 @@ import { PointerScanner, ScanStatus } from "../../src/core/json_pointer.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import type { GatherBuffer } from "../../src/sink/gather_buffer.ts";
 import { IndexPattern } from "./index_name.ts";
-import { appendJsonText } from "./json_text.ts";
+import { appendJsonText, isPlain } from "./json_text.ts";
 import type { ElasticsearchOptions } from "./options.ts";
 
 /** Of an `_id` in UTF-8; one that is longer makes the cluster refuse the whole bulk. */
 const MAX_ID_BYTES = 512;
 
+const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 /** Writes the action lines of one sink. */
 export class ActionWriter {
-  readonly #head: Uint8Array;
   readonly #index: IndexPattern | null;
   readonly #indexScanner: PointerScanner | null;
-  readonly #allowed: readonly Uint8Array[];
+  /** Names that a document may choose, and the openings of their lines. */
+  readonly #allowed: readonly { readonly name: Uint8Array; readonly opening: Uint8Array }[];
+  /** The name that the pattern gave last, and the opening for it. */
+  #openingOf: Uint8Array = NOTHING;
+  #opening: Uint8Array = NOTHING;
   readonly #idScanner: PointerScanner | null;
   readonly #routingScanner: PointerScanner | null;
   readonly #options: ElasticsearchOptions;
-  /** One byte more than an id may have, so that one that is too long shows. */
-  readonly #recordId: Uint8Array = new Uint8Array(MAX_ID_BYTES + 1);
+  /** An id that must be escaped. */
+  readonly #recordId: Uint8Array = new Uint8Array(MAX_ID_BYTES);
 
   /** For a sink with `options`. */
   constructor(options: ElasticsearchOptions) {
     const { index, id, routing, op } = options;
     this.#options = options;
-    this.#head = encoder.encode(`{"${op}":{"_index":"`);
     this.#index = typeof index === "string" ? new IndexPattern(index) : null;
     this.#indexScanner = typeof index === "string" ? null : new PointerScanner(index.pointer);
-    this.#allowed = typeof index === "string" ? [] : index.allow.map((name) => encoder.encode(name));
+    this.#allowed = (typeof index === "string" ? [] : index.allow).map((name) => ({
+      name: encoder.encode(name),
+      opening: openingOf(op, name),
+    }));
     this.#idScanner = id === undefined ? null : new PointerScanner(id);
     this.#routingScanner = routing === undefined ? null : new PointerScanner(routing);
   }
 
+  /** Whether lines take anything from documents: index, `_id` or routing. */
+  get readsDocument(): boolean {
+    return this.#indexScanner !== null || this.#idScanner !== null || this.#routingScanner !== null;
+  }
+
   /**
-   * Appends the line of record `i`, whose document is the JSON object `document`, to `target`. Returns null, or why the
-   * record cannot be stored; `target` may then hold a part of the line.
+   * Appends the line of record `i` to `target`. `document` is its JSON object, or anything where lines take nothing from
+   * it ({@linkcode readsDocument}). Returns null, or why the record cannot be stored; `target` may then hold a part of
+   * the line.
    */
   append(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
-    const index = this.#indexOf(batch, i, document);
-    if (typeof index === "string") return index;
-    target.append(this.#head);
-    target.append(index);
-    target.append(ID_MEMBER);
+    const opening = this.#openingFor(batch, i, document);
+    if (typeof opening === "string") return opening;
+    target.append(opening);
     const refusal = this.#appendId(batch, i, document, target) ?? this.#appendRouting(document, target);
     target.append(END);
     return refusal;
   }
 
-  #indexOf(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
-    if (this.#index !== null) return this.#index.nameAt(batch.acceptedAtMs(i));
-    const { index } = this.#options;
+  /** The line up to the `_id`, or why the document has no index. */
+  #openingFor(batch: Batch, i: number, document: Uint8Array): Uint8Array | string {
+    const { index, op } = this.#options;
+    if (this.#index !== null) {
+      const name = this.#index.nameAt(this.#index.isDated ? batch.acceptedAtMs(i) : 0);
+      if (name !== this.#openingOf) {
+        this.#openingOf = name;
+        this.#opening = openingOf(op, new TextDecoder().decode(name));
+      }
+      return this.#opening;
+    }
     const scanner = this.#indexScanner!;
     const pointer = typeof index === "string" ? "" : index.pointer;
     if (!find(scanner, document)) return `the document holds no index name at ${pointer}`;
-    const allowed = this.#allowed.find((name) => isKey(scanner, name));
-    return allowed ?? `the index name at ${pointer} is not in the sink's allow-list`;
+    const allowed = this.#allowed.find(({ name }) => isKey(scanner, name));
+    return allowed?.opening ?? `the index name at ${pointer} is not in the sink's allow-list`;
   }
 
   #appendId(batch: Batch, i: number, document: Uint8Array, target: GatherBuffer): string | null {
     const scanner = this.#idScanner;
     if (scanner === null) {
-      const id = batch.id(i);
-      const { read, written } = encoder.encodeInto(id, this.#recordId);
-      if (read < id.length || written > MAX_ID_BYTES) return TOO_LONG;
-      appendJsonText(this.#recordId, written, target);
+      const at = target.length;
+      const bytes = target.reserve(MAX_ID_BYTES);
+      const length = batch.copyId(i, bytes, at);
+      if (length < 0 || length > MAX_ID_BYTES) return TOO_LONG;
+      if (isPlain(bytes, at, at + length)) {
+        target.advance(length);
+      } else {
+        this.#recordId.set(bytes.subarray(at, at + length));
+        appendJsonText(this.#recordId, length, target);
+      }
       return null;
     }
     const { id } = this.#options;
@@ -96,10 +120,13 @@ export class ActionWriter {
   }
 }
 
-const ID_MEMBER = encoder.encode(`","_id":"`);
 const ROUTING_MEMBER = encoder.encode(`","routing":"`);
 const END = encoder.encode(`"}}\n`);
 const TOO_LONG = `the _id has more than ${MAX_ID_BYTES} bytes, which the cluster does not take`;
+
+function openingOf(op: string, index: string): Uint8Array {
+  return encoder.encode(`{"${op}":{"_index":"${index}","_id":"`);
+}
 
 function find(scanner: PointerScanner, document: Uint8Array): boolean {
   scanner.begin();

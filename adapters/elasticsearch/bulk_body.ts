@@ -19,44 +19,58 @@ import type { BulkOutcomes } from "./outcomes.ts";
 const MAX_COPIED_BYTES = 4096;
 /** Of an action line with a name and an id of usual length; only the first guess of the buffer's size. */
 const USUAL_ACTION_BYTES = 128;
+const NOTHING = new Uint8Array(0);
+const NO_ITEMS = new Uint32Array(0);
 const NOT_AN_OBJECT = "the record is not one JSON object, which a document must be";
 
 /** One body after another; `encode` begins a new one. An item is a record that is in the body. */
 export class BulkBody {
   readonly #gathered = new GatherBuffer();
-  /** By item: the record, where its action line ends in the buffer, where the next item begins, and a long document. */
-  #records: number[] = [];
-  #actionEnds: number[] = [];
-  #ends: number[] = [];
-  #documents: (Uint8Array | null)[] = [];
+  /** By item: the record, where its action line ends in the buffer, and where the next item begins. */
+  #records: Uint32Array = NO_ITEMS;
+  #actionEnds: Uint32Array = NO_ITEMS;
+  #ends: Uint32Array = NO_ITEMS;
+  #count = 0;
+  /** Long documents by item, ascending. */
+  readonly #documents: Map<number, Uint8Array> = new Map();
 
   /** Items in the body. */
   get count(): number {
-    return this.#records.length;
+    return this.#count;
   }
 
   /** Encodes `batch`; what cannot be stored is rejected in `outcomes`. The body is as short-lived as the batch. */
   encode(batch: Batch, actions: ActionWriter, outcomes: BulkOutcomes): void {
     this.clear();
+    if (this.#records.length < batch.count) {
+      this.#records = new Uint32Array(batch.count);
+      this.#actionEnds = new Uint32Array(batch.count);
+      this.#ends = new Uint32Array(batch.count);
+    }
+    const [records, actionEnds, ends] = [this.#records, this.#actionEnds, this.#ends];
     const gathered = this.#gathered;
+    const copiesUnseen = !actions.readsDocument;
+    let count = 0;
     gathered.restart(batch.bytes + batch.count * USUAL_ACTION_BYTES);
     for (let i = 0; i < batch.count; i++) {
-      const document = documentOf(batch, i);
       const start = gathered.length;
+      const isShort = copiesUnseen && isShortLine(batch, i);
+      const document = isShort ? NOTHING : documentOf(batch, i);
       const refusal = document === null ? NOT_AN_OBJECT : actions.append(batch, i, document, gathered);
-      if (document === null || refusal !== null) {
+      const actionEnd = gathered.length;
+      if (document === null || refusal !== null || isShort && !copyObject(batch, i, gathered)) {
         gathered.truncate(start);
         outcomes.reject(i, refusal ?? NOT_AN_OBJECT);
         continue;
       }
-      const isCopied = document.length <= MAX_COPIED_BYTES;
-      this.#records.push(i);
-      this.#actionEnds.push(gathered.length);
-      this.#documents.push(isCopied ? null : document);
-      if (isCopied) gathered.append(document);
+      if (document.length > MAX_COPIED_BYTES) this.#documents.set(count, document);
+      else if (!isShort) gathered.append(document);
       gathered.appendByte(Byte.LF);
-      this.#ends.push(gathered.length);
+      records[count] = i;
+      actionEnds[count] = actionEnd;
+      ends[count++] = gathered.length;
     }
+    this.#count = count;
   }
 
   /** Index in the batch of item `at`. */
@@ -72,7 +86,7 @@ export class BulkBody {
   /** Bytes of items `from` to `to - 1`. */
   byteLength(from: number, to: number): number {
     let bytes = this.#startOf(to) - this.#startOf(from);
-    for (let at = from; at < to; at++) bytes += this.#documents[at]?.length ?? 0;
+    for (const [at, document] of this.#documents) if (at >= from && at < to) bytes += document.length;
     return bytes;
   }
 
@@ -82,9 +96,8 @@ export class BulkBody {
     const gathered = this.#gathered.view();
     const pieces: Uint8Array[] = [];
     let start = this.#startOf(from);
-    for (let at = from; at < to; at++) {
-      const document = this.#documents[at];
-      if (document === null) continue;
+    for (const [at, document] of this.#documents) {
+      if (at < from || at >= to) continue;
       pieces.push(gathered.subarray(start, this.#actionEnds[at]), document);
       start = this.#actionEnds[at];
     }
@@ -94,10 +107,8 @@ export class BulkBody {
 
   /** Lets go of the batch. */
   clear(): void {
-    this.#records.length = 0;
-    this.#actionEnds.length = 0;
-    this.#ends.length = 0;
-    this.#documents.length = 0;
+    this.#count = 0;
+    this.#documents.clear();
   }
 
   #startOf(at: number): number {
@@ -105,13 +116,34 @@ export class BulkBody {
   }
 }
 
+/** Whether record `i` is known to be JSON on one line, and short enough to be copied. */
+function isShortLine(batch: Batch, i: number): boolean {
+  return batch.valueLength(i) <= MAX_COPIED_BYTES && batch.isJson(i) && !batch.hasNewline(i) &&
+    !batch.isCloudEvent(i);
+}
+
+/** Appends the value of record `i`, unless it is no object: then false. */
+function copyObject(batch: Batch, i: number, target: GatherBuffer): boolean {
+  const from = target.length;
+  const length = batch.valueLength(i);
+  const bytes = target.reserve(length);
+  batch.copyValue(i, bytes, from);
+  target.advance(length);
+  return beginsObject(bytes, from, from + length);
+}
+
+/** Whether the first byte of `bytes[from, to)` that is no blank opens an object. */
+function beginsObject(bytes: Uint8Array, from: number, to: number): boolean {
+  let first = from;
+  while (first < to && isBlank(bytes[first])) first++;
+  return first < to && bytes[first] === Byte.OPEN_OBJECT;
+}
+
 /** Record `i` as one JSON object on one line, or null when it is none. */
 function documentOf(batch: Batch, i: number): Uint8Array | null {
   const value = batch.value(i);
   if (batch.isCloudEvent(i)) return structuredEvent(batch.headers(i), value);
-  let first = 0;
-  while (first < value.length && isBlank(value[first])) first++;
-  if (value[first] !== Byte.OPEN_OBJECT) return null;
+  if (!beginsObject(value, 0, value.length)) return null;
   if (!batch.isJson(i) && !isJsonText(value, 0, value.length)) return null;
   return batch.hasNewline(i) ? withoutNewlines(value) : value;
 }

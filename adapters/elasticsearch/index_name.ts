@@ -56,6 +56,11 @@ export class IndexPattern {
     return indexNameFault(before + format.toLowerCase() + after);
   }
 
+  /** Whether the name depends on the time. */
+  get isDated(): boolean {
+    return this.#format !== "";
+  }
+
   /** The name for a record that was accepted at `wallMs` (since 1970); the same array as long as the hour is the same. */
   nameAt(wallMs: number): Uint8Array {
     if (this.#format === "") return this.#name;

@@ -11,6 +11,15 @@ const MAX_ESCAPED_BYTES = 6;
 const DIGITS = new TextEncoder().encode("0123456789abcdef");
 const FIRST_PLAIN = 0x20;
 
+/** Whether `bytes[from, to)`, UTF-8, are the inside of a JSON string as they are. */
+export function isPlain(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i];
+    if (byte < FIRST_PLAIN || byte === Byte.QUOTE || byte === Byte.BACKSLASH) return false;
+  }
+  return true;
+}
+
 /** Appends `bytes[0, length)`, UTF-8, with quotes, backslashes and control characters escaped (RFC 8259, 7). */
 export function appendJsonText(bytes: Uint8Array, length: number, target: GatherBuffer): void {
   const out = target.reserve(length * MAX_ESCAPED_BYTES);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { holdsNewline } from "../core/bytes.ts";
+import { copyText, holdsNewline } from "../core/bytes.ts";
 import { PointerScanner } from "../core/json_pointer.ts";
 import {
   cloudEventId,
@@ -21,6 +21,7 @@ import {
 import type { Segment } from "../buffer/segment.ts";
 import type { Batch } from "../sink/adapter.ts";
 import { eachPart, type LaneBuffer } from "./lane_buffer.ts";
+import { OwnIds } from "./own_ids.ts";
 
 export { LaneBuffer } from "./lane_buffer.ts";
 
@@ -41,8 +42,8 @@ const idPointer = new PointerScanner("/id");
 /** Records of one lane, in order. */
 export class SegmentBatch implements Batch {
   readonly stream: string;
-  /** What every record id of this gateway's life begins with. */
   readonly #idPrefix: string;
+  readonly #ids: OwnIds;
   /** Its buffers, ascending. */
   readonly buffers: LaneBuffer[];
   /** `buffer << 16 | slot` per record, ascending. */
@@ -66,10 +67,11 @@ export class SegmentBatch implements Batch {
   #headersOf: Segment | null = null;
   #headersAt = -1;
 
-  /** An empty batch of `stream`, over `buffers`. */
+  /** An empty batch of `stream`, over `buffers`; `idPrefix` begins every record id of this gateway's life. */
   constructor(stream: string, idPrefix: string, buffers: LaneBuffer[] = []) {
     this.stream = stream;
     this.#idPrefix = idPrefix;
+    this.#ids = new OwnIds(idPrefix);
     this.buffers = buffers;
   }
 
@@ -250,8 +252,15 @@ export class SegmentBatch implements Batch {
       const value = this.value(i);
       return cloudEventId(attributeOf(value, sourcePointer), attributeOf(value, idPointer));
     }
-    // Two numbers: as one, `fillSeq` in the high bits, they would leave the safe integers after 2^37 segments.
-    return `${this.#idPrefix}${segment.fillSeq.toString(36)}-${this.slot(i).toString(36)}`;
+    return this.#ids.text(segment.fillSeq, this.slot(i));
+  }
+
+  copyId(i: number, target: Uint8Array, offset: number): number {
+    const idLength = this.#metaWord(i, MetaWord.ID_AND_KEY_LENGTH) & 0xffff;
+    if (idLength > 0 || this.#flags(i) & SlotFlag.CLOUD_EVENT_JSON) {
+      return copyText(this.id(i), target, offset);
+    }
+    return this.#ids.write(this.#segment(i).fillSeq, this.slot(i), target, offset);
   }
 
   acceptedAtMs(i: number): number {

@@ -89,6 +89,8 @@ export interface Batch {
   isCloudEvent(i: number): boolean;
   /** The record id: unique, and the same at every attempt. */
   id(i: number): string;
+  /** Copies the record id, as UTF-8, to `target` at `offset`; returns its length, or -1 when it has no room there. */
+  copyId(i: number, target: Uint8Array, offset: number): number;
   /** When record `i` was accepted, ms since 1970. */
   acceptedAtMs(i: number): number;
 }

@@ -10,6 +10,9 @@ import { assert } from "../core/assert.ts";
 /** Largest buffer that is kept for the next batch: the favourite batch is 1 MiB; one huge record must not stay charged for ever. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
+/** Up to here a loop is faster than a call. */
+const SMALL_COPY_BYTES = 64;
+
 /** A buffer that grows to the batch. */
 export class GatherBuffer {
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -51,8 +54,12 @@ export class GatherBuffer {
 
   /** Copies `bytes` behind what was gathered. */
   append(bytes: Uint8Array): void {
-    this.reserve(bytes.length).set(bytes, this.#length);
-    this.#length += bytes.length;
+    const { length } = bytes;
+    const target = this.reserve(length);
+    const from = this.#length;
+    if (length > SMALL_COPY_BYTES) target.set(bytes, from);
+    else for (let at = 0; at < length; at++) target[from + at] = bytes[at];
+    this.#length = from + length;
   }
 
   /** Appends one byte. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { copyText } from "../core/bytes.ts";
 import type { RecordMeta } from "../core/record.ts";
 import { hashKey } from "../core/record.ts";
 import type { Rejection } from "../lane/dead_letter.ts";
@@ -103,6 +104,10 @@ export class RefusedRecord implements Rejection, Batch {
 
   id(): string {
     return this.#id;
+  }
+
+  copyId(_i: number, target: Uint8Array, offset: number): number {
+    return copyText(this.#id, target, offset);
   }
 
   acceptedAtMs(): number {

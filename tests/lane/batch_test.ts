@@ -208,6 +208,21 @@ Deno.test("SegmentBatch.id() of a CloudEvent is made of its source and id, in bo
   assertEquals([0, 1].map((i) => batch.isCloudEvent(i)), [true, false]);
 });
 
+Deno.test("SegmentBatch.copyId() writes the id, whoever gave it, or nothing where it has no room", () => {
+  const fixture = new Fixture();
+  fixture.lines([["own", 0], ["own too", 0]]);
+  fixture.lines([["given", 0]], metaOf({ acceptedAtMs: 1, id: "/é#7", key: "", headers: [] }));
+  fixture.lines([[`{"id":"8","source":"/src"}`, SlotFlag.CLOUD_EVENT_JSON | SlotFlag.JSON]]);
+  const batch = fixture.batch();
+  for (let i = 0; i < batch.count; i++) {
+    const id = bytes(batch.id(i));
+    const target = new Uint8Array(3 + id.length);
+    assertEquals(batch.copyId(i, target, 3), id.length);
+    assertEquals(target.subarray(3), id);
+    assertEquals(batch.copyId(i, target, 4), -1);
+  }
+});
+
 Deno.test("SegmentBatch.slice() shares buffers and attempt with its whole, and counts its own bytes", () => {
   const fixture = new Fixture();
   fixture.lines(["a", "bb", "ccc", "dddd"].map((value) => [value, SlotFlag.JSON] as const));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { copyText } from "../../src/core/bytes.ts";
 import { hashKey } from "../../src/core/record.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 
@@ -167,6 +168,10 @@ export class HeapBatch implements Batch {
 
   id(i: number): string {
     return this.#placed[i].record.id ?? `${this.#idPrefix}${i}`;
+  }
+
+  copyId(i: number, target: Uint8Array, offset: number): number {
+    return copyText(this.id(i), target, offset);
   }
 
   acceptedAtMs(i: number): number {
