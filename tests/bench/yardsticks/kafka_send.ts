@@ -1,0 +1,41 @@
+/**
+ * A producer that sends the same record over and over, as a program of thirty lines would.
+ * `deno run -A kafka_send.ts PORT BROKER TOPIC BYTES [TRANSACTIONAL_ID]`; `POST /?batch=N&seconds=S` sends batches of N
+ * records, each batch awaited (and in a transaction of its own, with an id), and answers `{"records", "seconds"}`.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createServer } from "node:http";
+import { ProduceAcks, Producer } from "@platformatic/kafka";
+import { jsonRecord } from "../bodies.ts";
+
+const [port, broker, topic, bytes, transactionalId] = Deno.args;
+const producer = new Producer({
+  clientId: "yardstick",
+  bootstrapBrokers: [broker],
+  acks: ProduceAcks.ALL,
+  idempotent: true,
+  // As the library's default of 1 s makes transactions one after the other take 1 s each.
+  retryDelay: (_client, _operation, attempt) => 5 * attempt,
+  ...transactionalId === undefined ? {} : { transactionalId, producerId: -1n, producerEpoch: -1 },
+});
+const value = jsonRecord(Number(bytes));
+
+createServer(async (req, res) => {
+  const query = new URL(req.url!, "http://localhost").searchParams;
+  const [batch, seconds] = [Number(query.get("batch")), Number(query.get("seconds"))];
+  const startMs = performance.now();
+  let records = 0;
+  while (performance.now() < startMs + seconds * 1000) {
+    const messages = Array.from({ length: batch }, () => ({ topic, value: Buffer.from(value) }));
+    if (transactionalId === undefined) await producer.send({ messages });
+    else {
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ messages });
+      await transaction.commit();
+    }
+    records += batch;
+  }
+  res.end(JSON.stringify({ records, seconds: (performance.now() - startMs) / 1000 }));
+}).listen(Number(port), "127.0.0.1");
