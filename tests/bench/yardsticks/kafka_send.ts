@@ -1,7 +1,7 @@
 /**
  * A producer that sends the same record over and over, as a program of thirty lines would.
- * `deno run -A kafka_send.ts PORT BROKER TOPIC BYTES [TRANSACTIONAL_ID]`; `POST /?batch=N&seconds=S` sends batches of N
- * records, each batch awaited (and in a transaction of its own, with an id), and answers `{"records", "seconds"}`.
+ * `deno run -A kafka_send.ts PORT BROKER TOPIC BYTES [TRANSACTIONAL_ID]`; `POST /?batch=N&seconds=S[&records=R]` sends batches
+ * of N records, each batch awaited (and in a transaction of its own, with an id), and answers `{"records", "seconds"}`.
  *
  * @module
  */
@@ -25,9 +25,10 @@ const value = jsonRecord(Number(bytes));
 createServer(async (req, res) => {
   const query = new URL(req.url!, "http://localhost").searchParams;
   const [batch, seconds] = [Number(query.get("batch")), Number(query.get("seconds"))];
+  const most = Number(query.get("records") ?? Infinity);
   const startMs = performance.now();
   let records = 0;
-  while (performance.now() < startMs + seconds * 1000) {
+  while (records < most && performance.now() < startMs + seconds * 1000) {
     const messages = Array.from({ length: batch }, () => ({ topic, value: Buffer.from(value) }));
     if (transactionalId === undefined) await producer.send({ messages });
     else {
