@@ -2,6 +2,8 @@
 import type { Row } from "../row.ts";
 import { cpuEvenness } from "./cpu_evenness.ts";
 import { fileFsync } from "./file_fsync.ts";
+import { kafkaFile } from "./kafka_file.ts";
+import { kafkaRows } from "./kafka_http.ts";
 import { linesJson } from "./lines_json.ts";
 import { linesUnvalidated } from "./lines_unvalidated.ts";
 import { overload } from "./overload.ts";
@@ -35,4 +37,6 @@ export const rows: readonly Row[] = [
   reload,
   ...searchRows,
   searchOverload,
+  ...kafkaRows,
+  kafkaFile,
 ];
