@@ -16,8 +16,7 @@ import type { KafkaOptions } from "./options.ts";
 const MAX_AGE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const NOT_FOUND = 3;
-/** Codes under which a topic has its partitions, if not all with a leader. */
-const USABLE: readonly number[] = [0, 5];
+const LEADER_NOT_AVAILABLE = 5;
 
 /** A topic: the broker that leads each partition (-1: none now), or what is wrong with it. */
 export type TopicState =
@@ -93,14 +92,21 @@ export class Cluster {
   async refresh(names: readonly string[]): Promise<void> {
     const response = await this.#metadata(names);
     this.#nodes = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    for (const name of names) {
+      this.#topics.set(name, { kind: "missing", reason: `the brokers told nothing of the topic ${name}` });
+    }
     for (const { name, errorCode, partitions } of response.topics) {
       if (name === null) continue;
-      if (!USABLE.includes(errorCode)) {
+      // A topic that is being created has none: a record could be placed nowhere.
+      const isUsable = partitions.length > 0 && (errorCode === 0 || errorCode === LEADER_NOT_AVAILABLE);
+      if (!isUsable) {
         this.#topics.set(name, { kind: "missing", reason: missingReason(name, errorCode) });
         continue;
       }
       const leaders: number[] = new Array(partitions.length).fill(-1);
-      for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
+      for (const { partitionIndex, leaderId } of partitions) {
+        if (partitionIndex < leaders.length) leaders[partitionIndex] = leaderId;
+      }
       this.#topics.set(name, { kind: "there", leaders });
     }
     this.#askedMs = this.#clock.nowMs();
@@ -180,7 +186,7 @@ const MECHANISMS = {
 function missingReason(topic: string, code: number): string {
   return code === NOT_FOUND
     ? `there is no topic ${topic}; create it, or set createTopics`
-    : `the topic ${topic} cannot be used: ${describeCode(code)}`;
+    : `the topic ${topic} cannot be used: ${code === 0 ? "it has no partitions" : describeCode(code)}`;
 }
 
 function brokerOf(address: string): Broker {

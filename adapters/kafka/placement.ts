@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert } from "../../src/core/assert.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import type { TopicState } from "./cluster.ts";
 import { partitionOf } from "./murmur2.ts";
@@ -63,6 +64,7 @@ export class Placement {
   }
 
   #partition(batch: Batch, i: number, topic: string, leaders: readonly number[]): number {
+    assert(leaders.length > 0, "records are placed in topics that have partitions");
     const key = batch.key(i);
     if (key !== null) return partitionOf(key, leaders.length);
     let turn = this.#turns.get(topic);
