@@ -1,7 +1,9 @@
 /** The `kafka` sink and answers that a real broker of today cannot be made to give. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 import { outcomesOf } from "../support/written.ts";
-import { Api, BrokenBroker, type ToldTopic } from "./kafka/broken_broker.ts";
+import { Api, BrokenBroker, frame, type ToldPartition, type ToldTopic } from "./kafka/broken_broker.ts";
 import { OpenSink, reasonsOf } from "./kafka_sink.ts";
 
 const TOPICS: readonly [string, ToldTopic, string][] = [
@@ -24,5 +26,81 @@ for (const [what, topic, reason] of TOPICS) {
     broker.topic = { code: 0, partitions: 1 };
     assertEquals(outcomesOf(await sink.write(records)), [0, 0]);
     assertEquals(broker.asked.get(Api.PRODUCE), 1);
+  });
+}
+
+const BROKEN: readonly [string, (correlation: number, socket: Socket) => void][] = [
+  [
+    "another request's number",
+    (correlation, socket) => void socket.write(frame(correlation + 1000, Buffer.alloc(8))),
+  ],
+  ["half a frame and a closed connection", (correlation, socket) => {
+    socket.end(frame(correlation, Buffer.alloc(60)).subarray(0, 20));
+  }],
+  [
+    "a frame that ends too early",
+    (correlation, socket) => void socket.write(frame(correlation, Uint8Array.of(2))),
+  ],
+  ["a frame of noise", (correlation, socket) => {
+    socket.write(frame(correlation, Uint8Array.from({ length: 500 }, (_, at) => at * 37)));
+  }],
+  ["a frame of a negative length", (_, socket) => void socket.write(Buffer.alloc(64, 0xff))],
+  ["nothing, and closes", (_, socket) => void socket.destroy()],
+  ["nothing at all", () => {}],
+];
+
+for (const [name, api] of Object.entries(Api)) {
+  for (const [what, answer] of BROKEN) {
+    Deno.test(`kafka sink gets over a broker that answers ${name} with ${what}`, async () => {
+      await using broker = await BrokenBroker.open("orders");
+      await using sink = await OpenSink.open({
+        brokers: [broker.address],
+        topic: "orders",
+        requestTimeoutMs: 300,
+      });
+      await using fresh = await OpenSink.open({
+        brokers: [broker.address],
+        topic: "orders",
+        requestTimeoutMs: 300,
+      });
+      if (api !== Api.INIT_PRODUCER_ID) assertEquals(outcomesOf(await sink.write(["0"])), [0]);
+      if (api === Api.METADATA) broker.stored = [{ partition: 0, code: 6 }];
+      let left = 2;
+      broker.intercept = (asked, correlation, socket) => {
+        if (asked !== api || left === 0) return false;
+        if (--left === 0) broker.stored = [{ partition: 0, code: 0 }];
+        answer(correlation, socket);
+        return true;
+      };
+      for (const each of [sink, fresh]) {
+        let result = await each.write(["1"]);
+        for (let tries = 0; outcomesOf(result)[0] === 1 && tries < 5; tries++) {
+          result = await each.write(["1"]);
+        }
+        assertEquals(outcomesOf(result), [0]);
+      }
+      assertEquals(left, 0);
+    });
+  }
+}
+
+const ODD: readonly [string, readonly ToldPartition[]][] = [
+  ["an unknown code", [{ partition: 0, code: 999 }]],
+  ["a partition that was not asked for", [{ partition: 5, code: 0 }]],
+  ["no partition", []],
+];
+
+for (const [what, stored] of ODD) {
+  Deno.test(`kafka sink asks under the same number until it is told more than ${what}`, async () => {
+    await using broker = await BrokenBroker.open("orders");
+    await using sink = await OpenSink.open({ brokers: [broker.address], topic: "orders" });
+    broker.intercept = (api) => {
+      if (api === Api.PRODUCE) {
+        broker.stored = broker.asked.get(api)! < 3 ? stored : [{ partition: 0, code: 0 }];
+      }
+      return false;
+    };
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    assertEquals([broker.asked.get(Api.PRODUCE), broker.asked.get(Api.INIT_PRODUCER_ID)], [3, 1]);
   });
 }
