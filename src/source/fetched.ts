@@ -62,7 +62,10 @@ export const BatchBit = {
 /** Type of a marker that ends a transaction as aborted: the second number of its key. */
 const ABORT_MARKER = 0;
 
-/** The batches whose records may be delivered, in their order: no markers, and nothing of an aborted transaction. */
+/**
+ * The batches whose records may be delivered, in their order: no markers, nothing of an aborted transaction, and none
+ * that compaction has emptied (brokers keep the last batch of each producer, for its number).
+ */
 export function deliverable(
   batches: readonly FetchedBatch[],
   aborted: readonly AbortedTransaction[],
@@ -78,7 +81,8 @@ export function deliverable(
       if (isAbortMarker(batch)) open.delete(batch.producerId);
       return false;
     }
-    return !(batch.attributes & BatchBit.TRANSACTIONAL && open.has(batch.producerId));
+    return batch.records.length > 0 &&
+      !(batch.attributes & BatchBit.TRANSACTIONAL && open.has(batch.producerId));
   });
 }
 

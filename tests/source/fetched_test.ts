@@ -42,6 +42,12 @@ Deno.test("deliverable() leaves out records whose abort is told in a later fetch
   assertEquals(offsets, [6n, 7n]);
 });
 
+Deno.test("deliverable() leaves out what compaction has emptied, and offsetBehind() counts it", () => {
+  const emptied = { ...batch({ offset: 5, records: 0 }), lastOffsetDelta: 2 };
+  assertEquals(deliverable([emptied], []), []);
+  assertEquals(offsetBehind([emptied]), 8);
+});
+
 Deno.test("deliverable() gives what a reader that knows every transaction's end gives, wherever the fetch begins", () => {
   const step = fc.record({
     producer: fc.integer({ min: 1, max: 3 }),

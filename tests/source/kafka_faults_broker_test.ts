@@ -1,6 +1,9 @@
 /** Brokers that go, topics that come and go, offsets that the broker does not have. @module */
+import { Producer } from "@platformatic/kafka";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { KafkaBroker } from "../services/kafka.ts";
+import { consume } from "../services/kcat.ts";
 import { requires } from "../support/requirements.ts";
 import { sourceOf, SourceStage } from "./source_stage.ts";
 
@@ -73,4 +76,33 @@ kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back",
     async () => (await stage.committed([0, 1])).every((offset) => offset === 1000),
     "all is committed",
   );
+});
+
+requires("kafka", "kcat").test("KafkaSource reads over batches that compaction has emptied", async () => {
+  await using broker = await KafkaBroker.start({ settings: { "log.cleaner.backoff.ms": "100" } });
+  await using stage = await SourceStage.open(0, broker.address);
+  const configs = { "cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01" };
+  await stage.admin.createTopics({
+    topics: [stage.topic],
+    partitions: 1,
+    replicas: 1,
+    configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+  });
+  // The broker keeps the last batch of a producer, without the record that the next producer has replaced.
+  for (let n = 0; n < 3; n++) {
+    const producer = new Producer({
+      clientId: "weir-tests",
+      bootstrapBrokers: [broker.address],
+      idempotent: true,
+    });
+    await producer.send({ messages: [stage.message({ key: "k", value: `{"n":${n}}` })] });
+    await producer.close();
+    await delay(200); // the broker's own clock: only a segment that is no longer written to is compacted
+  }
+  await stage.send([{ key: "z", value: '{"n":9}' }]);
+  await stage.until(async () => (await consume(broker.address, stage.topic)).length === 2, "it is compacted");
+  await stage.gateway();
+  await stage.until(() => stage.values().includes('{"n":9}'), "the rest is stored");
+  assertEquals(stage.values(), ['{"n":2}', '{"n":9}']);
+  await stage.until(async () => (await stage.committed([0]))[0] === 4, "all is committed");
 });
