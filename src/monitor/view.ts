@@ -88,7 +88,7 @@ export interface GatewaySnapshot {
   readonly sources: readonly KafkaSourceSnapshot[];
 }
 
-/** `joining`: not in the group yet; `degraded`: some topics are not there; `down`: brokers do not answer, or refuse. */
+/** `joining`: not in the group yet; `degraded`: some topics are not there, or cannot be read; `down`: brokers do not answer, or refuse. */
 export type SourceState = "joining" | "up" | "degraded" | "down" | "stopped";
 
 /** A source. */

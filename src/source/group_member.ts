@@ -16,7 +16,11 @@ export type KafkaConnection =
   & Pick<ConsumerOptions<Buffer, Buffer, Buffer, Buffer>, "tls" | "tlsServerName" | "sasl">
   & {
     /** The client library. */
-    readonly library: { readonly Consumer: typeof Consumer };
+    readonly library: {
+      readonly Consumer: typeof Consumer;
+      /** Names of the protocol's errors by their numbers. */
+      readonly protocolErrorsCodesById: Readonly<Record<number, string>>;
+    };
     /** Name that the brokers know the gateway by. */
     readonly clientId: string;
     /** `host:port` of each. */
@@ -52,6 +56,8 @@ export interface PartitionOffset extends TopicPartition {
 export interface FetchedPartition extends TopicPartition {
   /** Number of the error in the protocol; 0 when there is none. */
   readonly errorCode: number;
+  /** Its name in the protocol. */
+  readonly errorName: string;
   /** First offset that the broker has; -1 when it did not say. */
   readonly logStart: number;
   /** Offset behind the last record. */
@@ -86,10 +92,12 @@ type FetchAnswer = Awaited<ReturnType<Consumer["fetch"]>>;
 export class GroupMember {
   readonly #consumer: Consumer;
   readonly #maxWaitMs: number;
+  readonly #errorNames: Readonly<Record<number, string>>;
 
-  private constructor(consumer: Consumer, maxWaitMs: number) {
+  private constructor(consumer: Consumer, { connection, maxWaitMs }: MemberOptions) {
     this.#consumer = consumer;
     this.#maxWaitMs = maxWaitMs;
+    this.#errorNames = connection.library.protocolErrorsCodesById;
   }
 
   /**
@@ -112,7 +120,7 @@ export class GroupMember {
       // Whoever calls goes on trying: it tells meanwhile what is wrong.
       retries: 0,
     });
-    const member = new GroupMember(consumer, options.maxWaitMs);
+    const member = new GroupMember(consumer, options);
     try {
       for (const topic of topics) if (!await member.hasTopic(topic)) missing.add(topic);
       const present = topics.filter((topic) => !missing.has(topic));
@@ -189,15 +197,12 @@ export class GroupMember {
           })),
         })),
       });
-      return fetchedOf(answer, names);
+      return this.#fetchedOf(answer, names);
     } catch (error) {
-      // One partition with an error makes the whole answer one.
+      // One partition with an error makes the whole answer one: what there is of the others stands in it.
       const answer = answerOf(error);
-      const faulty = answer === null
-        ? []
-        : fetchedOf(answer, names).filter(({ errorCode }) => errorCode !== 0);
-      if (faulty.length === 0) throw error;
-      return faulty;
+      if (answer === null || answer.responses.length === 0) throw error;
+      return this.#fetchedOf(answer, names);
     }
   }
 
@@ -242,6 +247,23 @@ export class GroupMember {
     await this.#consumer.close(true);
   }
 
+  #fetchedOf({ responses }: FetchAnswer, names: ReadonlyMap<string, string>): FetchedPartition[] {
+    return responses.flatMap(({ topicId, partitions }) => {
+      const topic = names.get(topicId);
+      if (topic === undefined) return [];
+      return partitions.map((partition) => ({
+        topic,
+        partition: partition.partitionIndex,
+        errorCode: partition.errorCode,
+        errorName: this.#errorNames[partition.errorCode] ?? "an unknown error",
+        logStart: Number(partition.logStartOffset),
+        highWatermark: Number(partition.highWatermark),
+        aborted: partition.abortedTransactions ?? [],
+        batches: partition.records ?? [],
+      }));
+    });
+  }
+
   #listen(listener: MemberListener): void {
     let last = this.#consumer.assignments;
     const look = () => {
@@ -258,22 +280,6 @@ export class GroupMember {
       else listener.heartbeatFailed(error);
     });
   }
-}
-
-function fetchedOf({ responses }: FetchAnswer, names: ReadonlyMap<string, string>): FetchedPartition[] {
-  return responses.flatMap(({ topicId, partitions }) => {
-    const topic = names.get(topicId);
-    if (topic === undefined) return [];
-    return partitions.map((partition) => ({
-      topic,
-      partition: partition.partitionIndex,
-      errorCode: partition.errorCode,
-      logStart: Number(partition.logStartOffset),
-      highWatermark: Number(partition.highWatermark),
-      aborted: partition.abortedTransactions ?? [],
-      batches: partition.records ?? [],
-    }));
-  });
 }
 
 function answerOf(error: unknown): FetchAnswer | null {

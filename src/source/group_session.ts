@@ -26,6 +26,8 @@ import type { RefusedRecord } from "./refused_record.ts";
 
 /** How long a broker that answered with an error is left alone, ms. */
 const BACKOFF_MS = 250;
+/** How long a partition is left alone that the broker gave nothing of for a fault, ms. */
+const ASIDE_MS = 1_000;
 /** How often topics that are not there are looked for, ms. */
 const PROBE_MS = 2_000;
 /** Numbers of errors of one partition (Kafka protocol, "Error Codes"). */
@@ -115,6 +117,11 @@ export class GroupSession implements MemberListener {
   /** Bytes that were fetched and have not entered the stream. */
   get heldBytes(): number {
     return this.#memory.heldBytes;
+  }
+
+  /** Why there is nothing of some partitions: one sentence for each. */
+  get faults(): string[] {
+    return [...this.readers.values()].flatMap(({ fault }) => fault === null ? [] : [fault]);
   }
 
   /** What it has counted. */
@@ -283,10 +290,9 @@ export class GroupSession implements MemberListener {
       }));
       const answer = await member.fetch(node, wanted, this.#options.fetchBytes);
       const faulty = answer.filter(({ errorCode }) => errorCode !== 0);
-      if (faulty.length === 0) {
-        this.#options.onAnswer();
-        this.#offer(answer, new Set(readers));
-      } else await this.#mend(member, faulty);
+      this.#options.onAnswer();
+      this.#offer(answer.filter(({ errorCode }) => errorCode === 0), new Set(readers));
+      if (faulty.length > 0) await this.#mend(member, faulty);
     } catch (error) {
       this.#failed(error);
       await this.#pause(BACKOFF_MS);
@@ -298,6 +304,10 @@ export class GroupSession implements MemberListener {
 
   /** Gives each reader what is for it; `asked` are those that the fetch was for, of which some may be gone. */
   #offer(answer: readonly FetchedPartition[], asked: ReadonlySet<PartitionReader>): void {
+    for (const each of answer) {
+      const reader = this.readers.get(keyOf(each));
+      if (reader !== undefined) reader.fault = null;
+    }
     const filled = answer.filter(({ batches }) => batches.length > 0);
     if (filled.length === 0) return;
     const bytes = filled.reduce((sum, { batches }) => sum + bytesOf(batches), 0);
@@ -315,9 +325,10 @@ export class GroupSession implements MemberListener {
     }
   }
 
-  /** Answers what brokers say of single partitions. */
+  /** Answers what brokers say of single partitions; the others go on. */
   async #mend(member: GroupMember, faulty: readonly FetchedPartition[]): Promise<void> {
     const { log } = this.#options;
+    for (const each of faulty) if (each.errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE) this.#setAside(each);
     if (
       faulty.some(({ errorCode }) =>
         errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID
@@ -338,7 +349,21 @@ export class GroupSession implements MemberListener {
       });
       reader.reset(starts[i]);
     });
-    if (gone.length < faulty.length) await this.#pause(BACKOFF_MS);
+  }
+
+  #setAside({ topic, partition, errorCode, errorName }: FetchedPartition): void {
+    const reader = this.readers.get(keyOf({ topic, partition }));
+    if (reader === undefined) return;
+    const fault = `topic ${topic}, partition ${partition}: ${errorName} (${errorCode})`;
+    if (reader.fault !== fault) {
+      this.#options.log.warn("the broker gives nothing of a partition: tries again", { reason: fault });
+    }
+    reader.fault = fault;
+    reader.isAside = true;
+    void this.#pause(ASIDE_MS).then(() => {
+      reader.isAside = false;
+      this.#pumpSoon();
+    });
   }
 
   /** Looks which topics are there; those that came back are read, those that went are not. */

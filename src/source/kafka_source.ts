@@ -14,7 +14,7 @@ const FIRST_RETRY_MS = 250;
 /** Longest such pause, ms. */
 const LAST_RETRY_MS = 5_000;
 
-/** `joining`: not in the group yet; `up`; `degraded`: some of its topics are not there; `down`: brokers do not answer, or refuse. */
+/** `joining`: not in the group yet; `up`; `degraded`: some of its topics are not there, or cannot be read; `down`: brokers do not answer, or refuse. */
 export type SourceState = "joining" | "up" | "degraded" | "down" | "stopped";
 
 /** What a source works with. */
@@ -54,14 +54,12 @@ export class KafkaSource {
     if (this.#abort.signal.aborted) return "stopped";
     if (this.#reason !== null) return "down";
     if (!this.#joined) return "joining";
-    return this.#session !== null && this.#session.missing.size > 0 ? "degraded" : "up";
+    return this.#lacks.length > 0 ? "degraded" : "up";
   }
 
   /** Why it is not up; null when it is. */
   get reason(): string | null {
-    const missing = [...this.#session?.missing ?? []].map((topic) => JSON.stringify(topic));
-    return this.#reason ??
-      (missing.length > 0 ? `there is no topic ${missing.join(", ")}; create it, or change topics` : null);
+    return this.#reason ?? (this.#lacks.length > 0 ? this.#lacks.join("; ") : null);
   }
 
   /** The membership, while there is one. */
@@ -108,6 +106,16 @@ export class KafkaSource {
       await this.#running;
     })();
     await Promise.race([closed, rejectedBy(signal)]);
+  }
+
+  /** What cannot be read while the rest is. */
+  get #lacks(): string[] {
+    if (this.#session === null) return [];
+    const missing = [...this.#session.missing].map((topic) => JSON.stringify(topic));
+    return [
+      ...missing.length > 0 ? [`there is no topic ${missing.join(", ")}; create it, or change topics`] : [],
+      ...this.#session.faults,
+    ];
   }
 
   async #run(): Promise<void> {

@@ -54,6 +54,10 @@ export class PartitionReader implements PausedReader {
   committed: number;
   /** Offset behind the last record that the broker has; null before the first fetch. */
   highWatermark: number | null = null;
+  /** Why the broker gave nothing of it at the last fetch; null when it did. */
+  fault: string | null = null;
+  /** Whether it is left alone for a while, as the broker gave nothing of it. */
+  isAside = false;
   /** Records that entered the stream. */
   takenRecords = 0;
   /** Records that the stream did not take. */
@@ -107,7 +111,7 @@ export class PartitionReader implements PausedReader {
 
   /** Whether more may be fetched: what was fetched has entered, and not too much waits for its outcome. */
   get wantsFetch(): boolean {
-    return !this.#stopped && !this.#hasBacklog && !this.isPaused;
+    return !this.#stopped && !this.isAside && !this.#hasBacklog && !this.isPaused;
   }
 
   /** Whether nothing is fetched for want of room, quota, or outcomes. */

@@ -1,5 +1,11 @@
 /** Brokers that go, topics that come and go, offsets that the broker does not have. @module */
-import { Producer } from "@platformatic/kafka";
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Producer,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from "@platformatic/kafka";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { KafkaBroker } from "../services/kafka.ts";
@@ -105,4 +111,36 @@ requires("kafka", "kcat").test("KafkaSource reads over batches that compaction h
   await stage.until(() => stage.values().includes('{"n":9}'), "the rest is stored");
   assertEquals(stage.values(), ['{"n":2}', '{"n":9}']);
   await stage.until(async () => (await stage.committed([0]))[0] === 4, "all is committed");
+});
+
+kafka.test("KafkaSource tells of a topic that it may not read, and goes on with the others of the same broker", async () => {
+  await using broker = await KafkaBroker.start({
+    settings: {
+      "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+      "allow.everyone.if.no.acl.found": "true",
+    },
+  });
+  await using stage = await SourceStage.open(1, broker.address);
+  const other = `${stage.topic}-other`;
+  await stage.createTopic(other, 1);
+  const gateway = await stage.gateway({ source: { topics: [stage.topic, other] } });
+  await stage.send([...numbers(0, 5), ...numbers(5, 10).map((sent) => ({ ...sent, topic: other }))]);
+  await stage.until(() => stage.values().length === 10, "both topics are stored");
+  const denied = {
+    resourceType: ResourceTypes.TOPIC,
+    resourceName: other,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: "User:ANONYMOUS",
+    host: "*",
+    operation: AclOperations.READ,
+    permissionType: AclPermissionTypes.DENY,
+  };
+  await stage.admin.createAcls({ creations: [denied] });
+  await stage.until(async () => (await sourceOf(gateway)).state === "degraded", "it is told");
+  const { reason } = await sourceOf(gateway);
+  assertStringIncludes(reason!, `topic ${other}, partition 0: TOPIC_AUTHORIZATION_FAILED`);
+  await stage.send(numbers(10, 20));
+  await stage.until(() => stage.values().length === 20, "the topic that it may read is stored");
+  await stage.admin.deleteAcls({ filters: [denied] });
+  await stage.until(async () => (await sourceOf(gateway)).state === "up", "it is told, too");
 });
