@@ -434,7 +434,12 @@ export class GroupSession implements MemberListener {
       offset: reader.settledTo,
     }));
     await member.commit(offsets);
-    behind.forEach((reader, i) => reader.committed = Math.max(reader.committed, offsets[i].offset));
+    behind.forEach((reader, i) => {
+      // Not what was committed of a log that the broker has lost meanwhile.
+      if (reader.settledTo >= offsets[i].offset) {
+        reader.committed = Math.max(reader.committed, offsets[i].offset);
+      }
+    });
   }
 
   #failed(error: unknown): void {

@@ -136,8 +136,15 @@ export class PartitionReader implements PausedReader {
     this.#takeAll();
   }
 
-  /** Goes on at `offset`: those before it are gone from the broker, or it has none behind it. */
+  /**
+   * Goes on at `offset`: those before it are gone from the broker, or it has none behind it. Then the log is another one
+   * than what was read and committed is from, and the group is told where it stands in this one.
+   */
   reset(offset: number): void {
+    if (offset < this.#fetchedTo) {
+      this.#runs.abandon();
+      this.committed = -1;
+    }
     this.#fetchedTo = offset;
     this.#runs.next = offset;
   }

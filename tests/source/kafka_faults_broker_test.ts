@@ -66,6 +66,19 @@ kafka.test("KafkaSource reads on from the first record that is left, and counts 
   await stage.until(async () => (await stage.committed([0]))[0] === 30, "all is committed");
 });
 
+kafka.test("KafkaSource begins at the first record, and commits from there, where its group is ahead of the log", async () => {
+  await using stage = await SourceStage.open(1);
+  await stage.send(numbers(0, 10));
+  // As after a restore of a topic, or a move to another cluster.
+  await stage.admin.alterConsumerGroupOffsets({
+    groupId: stage.topic,
+    topics: [{ name: stage.topic, partitionOffsets: [{ partition: 0, offset: 1000n }] }],
+  });
+  await stage.gateway();
+  await stage.until(() => stage.values().length === 10, "all is stored");
+  await stage.until(async () => (await stage.committed([0]))[0] === 10, "all is committed");
+});
+
 kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back", async () => {
   await using broker = await KafkaBroker.start();
   await using stage = await SourceStage.open(2, broker.address);
