@@ -15,6 +15,8 @@ const MAX_OFFSET_DIGITS = 16;
 /** A length of a name or a value is stored in 16 bits. */
 const MAX_HEADER_BYTES = 65_535;
 const DIGIT_0 = 48;
+/** Last ms of the year 9999: brokers take any 63 bits for a time, which dated names of sinks cannot hold. */
+const MAX_TIME_MS = 253_402_300_799_999;
 
 /** The meta of the record that was set last. */
 export class KafkaRecordMeta implements RecordMeta {
@@ -76,7 +78,7 @@ function timestampOf(batch: FetchedBatch, record: FetchedRecord): number | null 
   const ms = batch.attributes & BatchBit.LOG_APPEND_TIME
     ? Number(batch.maxTimestamp)
     : Number(batch.firstTimestamp) + Number(record.timestampDelta);
-  return ms >= 0 ? ms : null;
+  return ms >= 0 ? Math.min(ms, MAX_TIME_MS) : null;
 }
 
 function sizeOf(headers: FetchedRecord["headers"]): number {

@@ -41,6 +41,9 @@ Deno.test("KafkaRecordMeta.set() takes the record's own time, the broker's where
   assertEquals(meta.acceptedAtMs, 1_700_000_009_000);
   meta.set({ ...BATCH, firstTimestamp: -1n }, { ...RECORD, timestampDelta: 0n }, 0, 5);
   assertEquals(meta.acceptedAtMs, 5);
+  // Such a time stopped the whole sink behind it: no dated index can be named after it.
+  meta.set({ ...BATCH, firstTimestamp: 2n ** 62n }, RECORD, 0, 5);
+  assertEquals(new Date(meta.acceptedAtMs).toISOString(), "9999-12-31T23:59:59.999Z");
 });
 
 Deno.test("KafkaRecordMeta.set() keeps headers byte for byte, and one without a value as an empty one", () => {
