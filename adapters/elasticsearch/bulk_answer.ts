@@ -90,14 +90,31 @@ function readItems(answer: Answer, count: number, op: "create" | "index"): BulkA
   return { kind: "items", fates: items.map((item) => fateOf(item, op)) };
 }
 
+/** The items; null where the answer is not one that a cluster gives. */
 function parseItems(body: Uint8Array): Item[] | null {
   try {
-    const { items } = JSON.parse(new TextDecoder().decode(body)) as { items?: Record<string, Item>[] };
-    return items?.map((item) => Object.values(item)[0]) ?? null;
+    const answer: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (!isObject(answer) || !Array.isArray(answer.items)) return null;
+    const items: unknown[] = answer.items.map((item: unknown) =>
+      isObject(item) ? Object.values(item)[0] : null
+    );
+    return items.every(isItem) ? items : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+/** A status that is none says nothing of its document: not that it is stored, nor that it is refused. */
+function isItem(value: unknown): value is Item {
+  if (!isObject(value)) return false;
+  const { status, error } = value;
+  return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 &&
+    (error === undefined || isObject(error));
 }
 
 function fateOf({ status, error }: Item, op: "create" | "index"): ItemFate {

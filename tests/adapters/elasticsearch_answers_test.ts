@@ -43,7 +43,7 @@ const ITEM_ERROR = (status: number, type: string) =>
   `{"create":{"status":${status},"error":{"type":"${type}","reason":"r"}}}`;
 const items = (...each: string[]): string => `{"errors":true,"items":[${each.join(",")}]}`;
 
-const WHOLE: readonly [number, string, Record<string, string>, number, Pressure][] = [
+const WHOLE: readonly (readonly [number, string, Record<string, string>, number, Pressure])[] = [
   [401, "", {}, RETRYABLE, NONE],
   [403, "", {}, RETRYABLE, NONE],
   [404, "", {}, RETRYABLE, NONE],
@@ -57,6 +57,17 @@ const WHOLE: readonly [number, string, Record<string, string>, number, Pressure]
   [200, "not json", {}, RETRYABLE, SATURATED],
   [200, `{"errors":true}`, {}, RETRYABLE, SATURATED],
   [200, items(ITEM_ERROR(400, "x")), {}, RETRYABLE, SATURATED],
+  [200, "null", {}, RETRYABLE, SATURATED],
+  [200, `{"errors":true,"items":{"length":2}}`, {}, RETRYABLE, SATURATED],
+  ...[
+    "null",
+    "{}",
+    `{"create":null}`,
+    `{"create":{}}`,
+    `{"create":{"status":"201"}}`,
+    `{"create":{"status":0}}`,
+  ]
+    .map((item) => [200, items(item, item), {}, RETRYABLE, SATURATED] as const),
 ];
 
 for (const [status, text, headers, outcome, pressure] of WHOLE) {
