@@ -98,14 +98,23 @@ export class KafkaSource {
     await this.#session?.settled();
   }
 
-  /** Commits what is settled, leaves the group and disconnects, at most until `signal` is aborted. */
+  /**
+   * Commits what is settled, leaves the group and disconnects. Rejects when it could not until `signal` was aborted, if
+   * it was in the group: else there is nothing to commit.
+   */
   async close(signal: AbortSignal): Promise<void> {
     this.stop();
+    const wasMember = this.#joined;
     const closed = (async () => {
       await this.#session?.close();
       await this.#running;
     })();
-    await Promise.race([closed, rejectedBy(signal)]);
+    try {
+      await Promise.race([closed, rejectedBy(signal)]);
+    } catch (error) {
+      if (wasMember) throw error;
+      this.#options.log.warn("stopped while it was joining its group", { reason: reasonOf(error) });
+    }
   }
 
   /** What cannot be read while the rest is. */
