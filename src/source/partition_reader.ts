@@ -19,7 +19,7 @@ import { RefusedRecord } from "./refused_record.ts";
 
 /** Runs that wait for their outcome, at most: some 200 bytes each. */
 const MAX_RUNS = 1_024;
-/** Refused records that wait to be stored as dead letters, at most: each keeps what it was fetched with in memory. */
+/** Refused records that wait to be stored as dead letters, at most: each is in memory until it is. */
 const MAX_LETTERS = 64;
 /** Flags of a value that is not looked into. */
 const TRUSTED_FLAGS = SlotFlag.NEWLINE | SlotFlag.UNSEEN;

@@ -27,7 +27,7 @@ export class RefusedRecord implements Rejection, Batch {
   readonly #key: Uint8Array | null;
   readonly #acceptedAtMs: number;
 
-  /** Copies what it needs of `meta`; `value` must stay as it is until `done`. */
+  /** Copies what it needs: views would keep the whole answer in memory that they are of, for as long as a dead letter waits. */
   constructor(options: {
     stream: string;
     meta: RecordMeta;
@@ -38,10 +38,10 @@ export class RefusedRecord implements Rejection, Batch {
     this.stream = options.stream;
     this.bytes = options.value.length;
     this.done = options.done;
-    this.#value = options.value;
+    this.#value = new Uint8Array(options.value);
     this.#reason = options.reason;
     this.#id = decoder.decode(options.meta.id);
-    this.#key = options.meta.key.length > 0 ? options.meta.key : null;
+    this.#key = options.meta.key.length > 0 ? new Uint8Array(options.meta.key) : null;
     this.#acceptedAtMs = options.meta.acceptedAtMs;
   }
 

@@ -1,5 +1,6 @@
 /** The `kafka` sink and answers that a real broker of today cannot be made to give. @module */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { outcomesOf } from "../support/written.ts";
@@ -104,3 +105,22 @@ for (const [what, stored] of ODD) {
     assertEquals([broker.asked.get(Api.PRODUCE), broker.asked.get(Api.INIT_PRODUCER_ID)], [3, 1]);
   });
 }
+
+Deno.test("kafka sink closes also while a broker does not answer, and the write then ends", async () => {
+  await using broker = await BrokenBroker.open("orders");
+  const sink = await OpenSink.open({ brokers: [broker.address], topic: "orders", requestTimeoutMs: 600_000 });
+  const asked = Promise.withResolvers<void>();
+  broker.intercept = (api) => {
+    if (api !== Api.PRODUCE) return false;
+    asked.resolve();
+    return true;
+  };
+  const ended = assertRejects(
+    () => sink.write(["1"], new AbortController().signal),
+    Error,
+    "the sink was closed",
+  );
+  await asked.promise;
+  await deadline(sink[Symbol.asyncDispose](), 10_000);
+  await deadline(ended, 10_000);
+});
