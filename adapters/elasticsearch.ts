@@ -79,7 +79,7 @@ class ElasticsearchSink implements SinkAdapter {
 
   /** Asks with an empty bulk: it needs no more rights than a write, and a cluster that would take one answers 400. */
   async check(signal: AbortSignal): Promise<void> {
-    const answer = await this.#cluster.ask([], signal);
+    const answer = await this.#cluster.ask([], 0, signal);
     if (answer.status === 200 || answer.status === 400) return;
     throw new Error(`the cluster would take no records: ${describeAnswer(answer)}`);
   }
@@ -111,7 +111,7 @@ class ElasticsearchSink implements SinkAdapter {
 
   async #ask(pieces: readonly Uint8Array[], count: number, signal: AbortSignal): Promise<BulkAnswer> {
     try {
-      const answered = await this.#cluster.ask(pieces, signal);
+      const answered = await this.#cluster.ask(pieces, count, signal);
       const answer = readBulkAnswer(answered, count, this.#op, this.#clock.wallMs());
       if (answer.kind !== "items" && answer.status !== null) this.#answers.add(answer.status, count);
       return answer;

@@ -13,8 +13,12 @@ import type { Auth, ElasticsearchOptions } from "./options.ts";
 
 /** Only what outcomes need: answers are a fifth as long, and cost the cluster and the sink as much less. */
 const FILTER_PATH = "errors,items.*.status,items.*.error.type,items.*.error.reason,error,status";
-/** Ten thousand refusals with a reason of several KiB each. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Of an answer that says nothing of items, and of a page that a proxy gives in its place. */
+const MAX_PLAIN_ANSWER_BYTES = 1_048_576;
+/** A refusal with a reason of some KiB, for each item ... */
+const MAX_ITEM_ANSWER_BYTES = 4096;
+/** ... that may quote its document, escaped. */
+const MAX_QUOTES = 2;
 /** Statuses of a proxy or a node that has no cluster behind it. */
 const OUT_OF_ORDER: readonly number[] = [502, 503, 504];
 
@@ -40,8 +44,11 @@ export class Cluster {
     this.#gzipAboveBytes = options.gzipAboveBytes ?? Infinity;
   }
 
-  /** Sends `body` to one node after the other until one answers; rejects with what the last one did. */
-  async ask(body: readonly Uint8Array[], signal: AbortSignal): Promise<Answer> {
+  /** Sends `body`, a bulk of `count` items, to one node after the other until one answers; rejects with what the last one did. */
+  async ask(body: readonly Uint8Array[], count: number, signal: AbortSignal): Promise<Answer> {
+    // Many writes may wait for answers at once: what one may take is what a cluster has to say of it.
+    const maxAnswerBytes = MAX_PLAIN_ANSWER_BYTES + count * MAX_ITEM_ANSWER_BYTES +
+      MAX_QUOTES * byteLength(body);
     const isGzip = byteLength(body) >= this.#gzipAboveBytes;
     const sent = isGzip ? await compressBody(body) : body;
     const tried = new Set<number>();
@@ -50,7 +57,7 @@ export class Cluster {
       tried.add(at);
       const { plain, gzip, url } = this.#nodes[at];
       try {
-        const answer = await exchange(isGzip ? gzip : plain, sent, signal);
+        const answer = await exchange({ ...isGzip ? gzip : plain, maxAnswerBytes }, sent, signal);
         if (OUT_OF_ORDER.includes(answer.status)) this.#turns.failed(at, this.#clock.nowMs());
         else this.#turns.answered(at);
         return answer;
@@ -76,7 +83,7 @@ function nodeOf(address: string, options: ElasticsearchOptions, ca: string | und
   if (options.pipeline !== undefined) url.searchParams.set("pipeline", options.pipeline);
   const agent = keepAliveAgent(url, ca);
   const headers = { "content-type": "application/x-ndjson", ...authHeaders(options.auth) };
-  const plain = { url, method: "POST", headers, agent, maxAnswerBytes: MAX_ANSWER_BYTES };
+  const plain = { url, method: "POST", headers, agent, maxAnswerBytes: MAX_PLAIN_ANSWER_BYTES };
   return { url, plain, gzip: { ...plain, headers: { ...headers, "content-encoding": "gzip" } }, agent };
 }
 

@@ -132,6 +132,25 @@ Deno.test("elasticsearch write() takes 409 for a refusal where it did not ask to
     assertEquals(outcomesOf(await sink.write(["{}"])), [REJECTED]);
   }));
 
+Deno.test("elasticsearch write() cuts an answer off that does not end", () =>
+  withSink({}, async (sink, target) => {
+    let sentBytes = 0;
+    target.respond = (response) => {
+      const chunk = new Uint8Array(1_048_576).fill(0x20);
+      const send = () => {
+        sentBytes += chunk.length;
+        if (response.write(chunk)) queueMicrotask(send);
+        else response.once("drain", send);
+      };
+      response.on("error", () => {}); // it is cut off
+      send();
+    };
+    const result = written(await sink.write(["{}"]));
+    assertEquals([outcomesOf(result), result.pressure], [[RETRYABLE], SATURATED]);
+    // One MiB is read, and what the sockets' buffers hold.
+    assert(sentBytes < 32 * 1_048_576, `${sentBytes} bytes were sent`);
+  }));
+
 Deno.test("elasticsearch write() logs a malformed bulk with its action, and rejects that record alone", async () => {
   const log = new LogLines();
   await withSink({}, async (sink, target) => {
