@@ -39,6 +39,8 @@ export interface UnitChanges {
   readonly streams: NameChanges;
   /** Sinks. */
   readonly sinks: NameChanges;
+  /** Sources. */
+  readonly sources: NameChanges;
 }
 
 /** All units of one stream. */
@@ -268,7 +270,7 @@ function changesBetween(before: Config | null, after: Config, kept: ReadonlySet<
     changed: [...now.keys()].filter((name) => old.has(name) && !isSame(name)),
     removed: [...old.keys()].filter((name) => !now.has(name)),
   });
-  const { streams = new Map(), sinks = new Map() } = before ?? {};
+  const { streams = new Map(), sinks = new Map(), sources = new Map() } = before ?? {};
   return {
     streams: names(streams, after.streams, (name) => kept.has(name)),
     sinks: names(sinks, after.sinks, (name) => {
@@ -276,5 +278,10 @@ function changesBetween(before: Config | null, after: Config, kept: ReadonlySet<
       return sameSink(old, now) && isDeepStrictEqual(old.limit, now.limit) &&
         old.deadLetter === now.deadLetter;
     }),
+    sources: names(
+      sources,
+      after.sources,
+      (name) => isDeepStrictEqual(sources.get(name), after.sources.get(name)),
+    ),
   };
 }

@@ -31,7 +31,8 @@ export class TopicChoice {
     if (this.#scanner !== null) return this.#byPointer(this.#scanner, batch, i);
     if (this.#header === null) return 0;
     const named = batch.headers(i).find(([name]) => name === this.#header);
-    return named === undefined ? `it has no header ${this.#header} with its topic` : this.#known(named[1]);
+    if (named !== undefined) return this.#known(named[1]);
+    return `it has no header ${this.#header} with its topic, or the stream does not keep it (headers)`;
   }
 
   #byPointer(scanner: PointerScanner, batch: Batch, i: number): number | string {

@@ -162,10 +162,12 @@ kafka.test("Gateway.reload() gives a running source another stream's unit, and t
   await stage.send(numbers(0, 500));
   const gateway = await stage.gateway();
   await stage.until(() => stage.values().length === 500, "all is stored");
-  await gateway.reload(stage.config({ stream: { maxRecordBytes: 500_000 } }));
+  const { sources: kept } = await gateway.reload(stage.config({ stream: { maxRecordBytes: 500_000 } }));
+  assertEquals(kept, { added: [], changed: [], removed: [] });
   await stage.send(numbers(500, 1000));
   await stage.until(() => stage.values().length === 1000, "the rest is stored");
-  await gateway.reload({ ...stage.config({}), sources: {} });
+  const { sources: gone } = await gateway.reload({ ...stage.config({}), sources: {} });
+  assertEquals(gone.removed, ["kafka"]);
   assertEquals(await sourceOf(gateway), undefined);
   await stage.until(async () => (await stage.committed([0]))[0] === 1000, "all is committed");
   await stage.until(async () => await stage.groupState() === "EMPTY", "the group is left");
