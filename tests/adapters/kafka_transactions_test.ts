@@ -119,7 +119,7 @@ requires("kafka", "kcat").test(
 );
 
 requires("kafka", "kcat").test(
-  "readyz of a gateway names the transactional id that another gateway has",
+  "a gateway whose transactional id another has names it in readyz, and stores its records under another id",
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka());
     const sink = { transactional: true, transactionalId: topic.name, createTopics: true, downAfterMs: 200 };
@@ -145,6 +145,13 @@ requires("kafka", "kcat").test(
     await write(second, '{"n":6}', 3);
     const values = (await topic.records()).map(({ value }) => value);
     assertEquals(values, ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}', '{"n":6}']);
+
+    const config = JSON.parse(await Deno.readTextFile(first.configPath));
+    config.sinks.kafka.transactionalId = `${topic.name}-other`;
+    await Deno.writeTextFile(first.configPath, JSON.stringify(config));
+    first.program.signal("SIGHUP");
+    await delivered(first, 3);
+    assertEquals((await topic.records()).at(-1)?.value, '{"n":5}');
   },
 );
 
