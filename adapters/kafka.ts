@@ -19,7 +19,8 @@ import {
 import { readOptionFile } from "../src/sink/option_file.ts";
 import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
 import { Cluster, type TlsFiles, UnreachableError } from "./kafka/cluster.ts";
-import { Delivery, type DeliveryContext } from "./kafka/delivery.ts";
+import { Delivery } from "./kafka/delivery.ts";
+import type { DeliveryContext } from "./kafka/delivery_context.ts";
 import { FenceWatch } from "./kafka/fence_watch.ts";
 import { type Compression, type KafkaOptions, optionsSchema, type TlsOption } from "./kafka/options.ts";
 import { WriteOutcomes } from "./kafka/outcomes.ts";
@@ -47,15 +48,19 @@ class KafkaSink implements SinkAdapter {
     const { clock, log, failing } = context;
     this.#choice = new TopicChoice(options.topic);
     this.#placement = new Placement(options.maxBatchBytes);
-    const transactionalId = options.transactional ? transactionalIdOf(options, context) : null;
-    const coordinator = transactionalId === null
-      ? null
-      : new TransactionCoordinator(client, cluster, transactionalId, options.transactionTimeoutMs);
+    const coordinator = options.transactional
+      ? new TransactionCoordinator(
+        client,
+        cluster,
+        transactionalIdOf(options, context),
+        options.transactionTimeoutMs,
+      )
+      : null;
     this.#context = {
       client,
       cluster,
       producer: new Producer(takerOf(client, cluster, options, coordinator)),
-      transactionalId,
+      transactionalId: coordinator?.transactionalId ?? null,
       encoder: new RecordBatchEncoder(codecOf(client, options.compression), options.transactional),
       options,
       clock,
@@ -64,11 +69,11 @@ class KafkaSink implements SinkAdapter {
       closing: this.#closing.signal,
       learnedBytes: new Map(),
     };
-    this.#transactions = transactionalId === null || coordinator === null ? null : new Transactions(
+    this.#transactions = coordinator && new Transactions(
       this.#context,
       coordinator,
-      new PositionTopic(client, cluster, clock, options, transactionalId),
-      new FenceWatch(clock, transactionalId, options.transactionTimeoutMs),
+      new PositionTopic(client, cluster, clock, options, coordinator.transactionalId),
+      new FenceWatch(clock, coordinator.transactionalId, options.transactionTimeoutMs),
     );
   }
 

@@ -8,19 +8,16 @@
  * @module
  */
 import { assert } from "../../src/core/assert.ts";
-import type { Clock } from "../../src/core/clock.ts";
 import { sleep } from "../../src/core/clock.ts";
-import type { Logger } from "../../src/core/log.ts";
-import { type Cluster, UnreachableError } from "./cluster.ts";
-import type { KafkaClient } from "./client.ts";
+import { UnreachableError } from "./cluster.ts";
+import type { DeliveryContext } from "./delivery_context.ts";
 import { describeCode, type Fate, fateOf, isFence } from "./error_codes.ts";
 import { causeOf } from "./failure.ts";
-import type { KafkaOptions } from "./options.ts";
 import type { WriteOutcomes } from "./outcomes.ts";
 import type { PartitionRun } from "./partition_run.ts";
 import { type PartitionAnswer, type PartitionData, produce } from "./produce.ts";
-import { NotYetError, type Producer } from "./producer.ts";
-import { type ProducerIdentity, type RecordBatchEncoder, type RecordSource, seal } from "./record_batch.ts";
+import { NotYetError } from "./producer.ts";
+import { type ProducerIdentity, type RecordSource, seal } from "./record_batch.ts";
 
 const FIRST_WAIT_MS = 50;
 /** Long enough to be no load for a broker that comes back, short enough to be soon there when it has. */
@@ -28,25 +25,6 @@ const MAX_WAIT_MS = 2000;
 
 /** After these the next round is about other records, or a smaller batch. */
 const PROGRESS: readonly Fate[] = ["stored", "tooLarge", "invalid"];
-
-/** What writes of a sink share. */
-export interface DeliveryContext {
-  readonly client: KafkaClient;
-  readonly cluster: Cluster;
-  readonly producer: Producer;
-  /** Id of the producer's transactions, or null where it has none. */
-  readonly transactionalId: string | null;
-  readonly encoder: RecordBatchEncoder;
-  readonly options: KafkaOptions;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Told why a write goes on. */
-  readonly failing: (reason: string) => void;
-  /** Aborted when the sink is closed. */
-  readonly closing: AbortSignal;
-  /** Bytes of a batch by topic, where the brokers' limit showed to be below the sink's. */
-  readonly learnedBytes: Map<string, number>;
-}
 
 /** The records of one write. */
 export class Delivery {

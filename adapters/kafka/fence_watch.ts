@@ -36,8 +36,8 @@ export class FenceWatch {
     if (nowMs - begunMs >= this.#timeoutMs) return;
     if (nowMs - this.#lastMs < QUARREL_MS) {
       this.#verdict =
-        `another gateway writes with the transactional id ${this.#transactionalId}; stop it, or give ` +
-        "one of them another transactionalId (or gateway.id), and restart this one";
+        `another gateway writes with the transactional id ${this.#transactionalId}; stop it and ` +
+        "restart this one, or reload this one with another transactionalId";
     }
     this.#lastMs = nowMs;
   }

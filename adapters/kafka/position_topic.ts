@@ -86,7 +86,9 @@ export class PositionTopic {
       await this.#cluster.refresh([this.#topic]);
     }
     const state = this.#state();
-    if (state.kind === "missing") throw new TransactionError("refused", state.reason);
+    if (state.kind === "there") return;
+    // Brokers hear of a new topic some ms later.
+    throw new TransactionError(this.#mayCreate ? "busy" : "refused", state.reason);
   }
 
   /** The position behind the next batch, and the run that stores it. Only after `ready`. */

@@ -51,9 +51,10 @@ export type TopicPartitions = ReadonlyMap<string, readonly number[]>;
 
 /** The coordinator of one id. */
 export class TransactionCoordinator {
+  /** The id. */
+  readonly transactionalId: string;
   readonly #client: KafkaClient;
   readonly #cluster: Cluster;
-  readonly #transactionalId: string;
   readonly #timeoutMs: number;
   #node: number | null = null;
 
@@ -61,7 +62,7 @@ export class TransactionCoordinator {
   constructor(client: KafkaClient, cluster: Cluster, transactionalId: string, timeoutMs: number) {
     this.#client = client;
     this.#cluster = cluster;
-    this.#transactionalId = transactionalId;
+    this.transactionalId = transactionalId;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -73,7 +74,7 @@ export class TransactionCoordinator {
         // An id and epoch of 0, which the library would send, are fenced at once.
         this.#client.initProducerIdV4.api.async(
           connection,
-          this.#transactionalId,
+          this.transactionalId,
           this.#timeoutMs,
           NO_PRODUCER_ID,
           NO_PRODUCER_EPOCH,
@@ -86,7 +87,7 @@ export class TransactionCoordinator {
   async add({ id, epoch }: ProducerIdentity, partitions: TopicPartitions): Promise<void> {
     const topics = [...partitions].map(([name, each]) => ({ name, partitions: [...each] }));
     const transaction = {
-      transactionalId: this.#transactionalId,
+      transactionalId: this.transactionalId,
       producerId: id,
       producerEpoch: epoch,
       verifyOnly: false,
@@ -102,7 +103,7 @@ export class TransactionCoordinator {
   async commit({ id, epoch }: ProducerIdentity): Promise<void> {
     await this.#ask(
       "did not commit",
-      (connection) => this.#client.endTxnV3.api.async(connection, this.#transactionalId, id, epoch, true),
+      (connection) => this.#client.endTxnV3.api.async(connection, this.transactionalId, id, epoch, true),
     );
   }
 
@@ -111,7 +112,7 @@ export class TransactionCoordinator {
     try {
       return await request(connection);
     } catch (error) {
-      throw this.#errorOf(error, `the coordinator of ${this.#transactionalId} ${failed}`);
+      throw this.#errorOf(error, `the coordinator of ${this.transactionalId} ${failed}`);
     }
   }
 
@@ -131,11 +132,11 @@ export class TransactionCoordinator {
       const { coordinators: [found] } = await this.#client.findCoordinatorV3.api.async(
         connection,
         TRANSACTION_KEY,
-        [this.#transactionalId],
+        [this.transactionalId],
       );
       return found.nodeId;
     } catch (error) {
-      const told = this.#errorOf(error, `no coordinator of ${this.#transactionalId} was named`);
+      const told = this.#errorOf(error, `no coordinator of ${this.transactionalId} was named`);
       // Nothing was asked of the coordinator itself.
       if (told.refusal !== "unanswered") throw told;
       throw new TransactionError("unreachable", told.message, { cause: error });

@@ -11,7 +11,8 @@ import { assert } from "../../src/core/assert.ts";
 import { sleep } from "../../src/core/clock.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import { UnreachableError } from "./cluster.ts";
-import { Delivery, type DeliveryContext } from "./delivery.ts";
+import { Delivery } from "./delivery.ts";
+import type { DeliveryContext } from "./delivery_context.ts";
 import type { FenceWatch } from "./fence_watch.ts";
 import { WriteOutcomes } from "./outcomes.ts";
 import type { PartitionRun } from "./partition_run.ts";
@@ -25,6 +26,8 @@ const MAX_BUSY_WAIT_MS = 500;
 /** As for a batch whose outcome is not known: no load for a broker that comes back, and soon there when it has. */
 const DOUBT_STEP_MS = 100;
 const MAX_DOUBT_WAIT_MS = 2000;
+/** A broker that has just started may not have heard of a topic yet; one that was deleted is missing for longer. */
+const BELIEVED_GONE_MS = 10_000;
 
 /** Transactions of one writer. */
 export class Transactions {
@@ -85,7 +88,7 @@ export class Transactions {
   }
 
   async #ready(signal: AbortSignal): Promise<ProducerIdentity> {
-    await this.#positions.ready();
+    await this.#patiently(() => this.#positions.ready(), signal);
     return await this.#patiently(() => this.#context.producer.ready(), signal);
   }
 
@@ -117,22 +120,24 @@ export class Transactions {
       if (error.refusal === "fenced") this.#fences.fenced(begunMs);
       this.#context.producer.forget(identity);
       const position = { partition, offset: storedAt, producerId: identity.id };
-      if (await this.#isCommitted(position, error.message, signal)) return;
+      if (await this.#isCommitted(position, error.message)) return;
       throw new TransactionError("refused", error.message, { cause: error });
     }
   }
 
   /** Asks until it is known whether the transaction of `position` was committed, whose commit ended with `doubt`. */
-  async #isCommitted(position: StoredPosition, doubt: string, signal: AbortSignal): Promise<boolean> {
+  async #isCommitted(position: StoredPosition, doubt: string): Promise<boolean> {
     const { clock, closing, failing, log } = this.#context;
     log.warn("a transaction may be committed or not; its position is asked for until that is known", {
       reason: doubt,
     });
+    let goneSinceMs = Infinity;
     for (let attempt = 0;; attempt++) {
       const fate = await this.#fateOf(position);
       if (fate.kind === "committed") return true;
       if (fate.kind === "aborted") return false;
-      if (fate.kind === "gone" && signal.aborted) {
+      goneSinceMs = fate.kind === "gone" ? Math.min(goneSinceMs, clock.nowMs()) : Infinity;
+      if (clock.nowMs() - goneSinceMs >= BELIEVED_GONE_MS) {
         log.error("the position of a transaction is gone, so its records may be stored twice", {
           reason: fate.reason,
         });
@@ -154,7 +159,7 @@ export class Transactions {
     return await this.#positions.fateOf(position);
   }
 
-  /** Asks again while the coordinator is busy, until `signal` is aborted. */
+  /** Asks again while brokers are busy, until `signal` is aborted. */
   async #patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 1;; attempt++) {
       try {

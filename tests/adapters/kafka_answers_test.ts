@@ -85,3 +85,36 @@ requires("kafka", "kcat").test(
     assertEquals((await topic.records()).map(({ value }) => value), ["1", "3"]);
   },
 );
+
+for (const transactional of [false, true]) {
+  requires("kafka", "kcat").test(
+    `kafka sink stores each record once that is sent while its topic is created (transactional ${transactional})`,
+    async () => {
+      const address = await sharedKafka();
+      const topic = `weir-test-${crypto.randomUUID()}`;
+      await using admin = new KafkaAdmin(address);
+      await using sink = await OpenSink.open({
+        brokers: [address],
+        topic,
+        transactional,
+        // For the topic of positions; the broker creates no others by itself.
+        createTopics: transactional,
+      });
+      const created = admin.createTopic(topic, 16);
+      const sent: string[] = [];
+      for (let body = 0; body < 20; body++) {
+        const records = Array.from({ length: 50 }, (_, i) => ({ key: `k${i}`, value: `${body} ${i}` }));
+        sent.push(...records.map(({ value }) => value));
+        // As the lane does: what is not stored goes again.
+        for (let open = records; open.length > 0;) {
+          const outcomes = outcomesOf(await sink.write(open));
+          open = open.filter((_, i) => outcomes[i] !== 0);
+        }
+      }
+      await created;
+      const stored = (await consume(address, topic)).map(({ value }) => value);
+      assertEquals(stored.toSorted(), sent.toSorted());
+      await admin.deleteTopic(topic);
+    },
+  );
+}

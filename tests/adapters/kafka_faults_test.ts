@@ -4,10 +4,14 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { WriteResult } from "../../src/sink/adapter.ts";
+import { KafkaAdmin } from "../services/kafka_admin.ts";
 import { KafkaBroker } from "../services/kafka.ts";
 import { END_TXN, KafkaProxy, PRODUCE } from "../services/kafka_proxy.ts";
 import { LogLines } from "../support/log_lines.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { freePort } from "../support/ports.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf } from "../support/written.ts";
@@ -82,14 +86,32 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
     assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3"]);
   });
 
-  await t.step("gives a batch back whose records had no answer, and stores it once", async () => {
+  await t.step("gives a batch back whose records had no answer, and stores no other with it", async () => {
     await using topic = await KafkaTopic.create(broker.address);
     await using sink = await OpenSink.open(transactional(topic));
     proxy.next(PRODUCE, { kind: "unanswered" });
     assertEquals(outcomesOf(await sink.write(["1", "2"])), [1, 1]);
+    assertEquals(outcomesOf(await sink.write(["3"])), [0]);
     assertEquals(outcomesOf(await sink.write(["1", "2"])), [0, 0]);
-    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2"]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["3", "1", "2"]);
   });
+
+  await t.step(
+    "sends a batch again whose commit had no answer when the positions are gone for good",
+    async () => {
+      await using topic = await KafkaTopic.create(broker.address);
+      await using admin = new KafkaAdmin(broker.address);
+      const positionTopic = `${topic.name}-positions`;
+      const [log, clock] = [new LogLines(), new ManualClock()];
+      await using sink = await OpenSink.open({ ...transactional(topic), positionTopic }, { log, clock });
+      await admin.createTopic(positionTopic);
+      assertEquals(outcomesOf(await hurried(clock, sink.write(["1"]))), [0]);
+      const until = () => admin.deleteTopic(positionTopic);
+      proxy.next(END_TXN, { kind: "late", until, isUnanswered: true });
+      assertEquals(outcomesOf(await hurried(clock, sink.write(["2"]))), [1]);
+      assert(log.lines.some(({ message }) => message.includes("may be stored twice")), "it is logged");
+    },
+  );
 
   await t.step(
     "begins anew after a transaction that was open for too long, as often as that is",
@@ -99,7 +121,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
         ...transactional(topic),
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       });
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         // It is the broker's clock that runs out here, and nobody else's.
         const until = () => new Promise<void>((resolve) => setTimeout(resolve, 2 * TRANSACTION_TIMEOUT_MS));
         proxy.next(END_TXN, { kind: "late", until });
@@ -108,7 +130,18 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
         assertStringIncludes(reasonsOf(late)[0], "PRODUCER_FENCED (90)");
         assertEquals(outcomesOf(await sink.write([`${round}`])), [0]);
       }
-      assertEquals((await topic.records()).map(({ value }) => value), ["0", "1", "2"]);
+      assertEquals((await topic.records()).map(({ value }) => value), ["0", "1"]);
     },
   );
 });
+
+/** Waits for `write`, while the sink's time runs many times as fast as the broker's. */
+async function hurried(clock: ManualClock, write: Promise<WriteResult>): Promise<WriteResult> {
+  let isSettled = false;
+  void write.finally(() => isSettled = true);
+  while (!isSettled) {
+    await clock.run(500);
+    await delay(20);
+  }
+  return await write;
+}

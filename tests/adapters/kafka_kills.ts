@@ -53,6 +53,8 @@ function configFor(topic: KafkaTopic): Record<string, unknown> {
         transactional: true,
         createTopics: true,
         batch: { maxRecords: BODY_RECORDS, lingerMs: 1000 },
+        // Several requests for each body, between which a kill may fall.
+        maxBatchBytes: 1024,
       },
     },
   };

@@ -3,8 +3,10 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { KafkaAdmin } from "../services/kafka_admin.ts";
 import { sharedKafka } from "../services/kafka.ts";
 import { consume } from "../services/kcat.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf } from "../support/written.ts";
+import { delivered, startGateway } from "./kafka_gateway.ts";
 import { OpenSink, reasonsOf } from "./kafka_sink.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
@@ -113,6 +115,43 @@ requires("kafka", "kcat").test(
       (await topic.records()).map(({ value }) => value),
       ["first 1", "second 1", "first 2", "second 2", "second 3"],
     );
+  },
+);
+
+requires("kafka", "kcat").test(
+  "a gateway whose transactional id another has names it in readyz, and stores its records under another id",
+  async () => {
+    await using topic = await KafkaTopic.create(await sharedKafka());
+    const sink = { transactional: true, transactionalId: topic.name, createTopics: true, downAfterMs: 200 };
+    await using first = await startGateway(topic, sink);
+    await using second = await startGateway(topic, sink);
+    const write = async (gateway: GatewayProcess, body: string, count: number) => {
+      await (await fetch(`${gateway.url}/v1/streams/events`, { method: "POST", body })).body?.cancel();
+      await delivered(gateway, count);
+    };
+    // Each takes the id from the other, once.
+    await write(first, '{"n":1}', 1);
+    await write(second, '{"n":2}', 1);
+    await write(first, '{"n":3}', 2);
+    await write(second, '{"n":4}', 2);
+    const response = await fetch(`${first.url}/v1/streams/events`, { method: "POST", body: '{"n":5}' });
+    assertEquals(response.status, 202, await response.text());
+    const told = `another gateway writes with the transactional id ${topic.name}-0`;
+    await first.program.waitUntil(
+      async () => (await (await fetch(`${first.adminUrl}/readyz`)).text()).includes(told),
+      30_000,
+      "readyz named the id",
+    );
+    await write(second, '{"n":6}', 3);
+    const values = (await topic.records()).map(({ value }) => value);
+    assertEquals(values, ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}', '{"n":6}']);
+
+    const config = JSON.parse(await Deno.readTextFile(first.configPath));
+    config.sinks.kafka.transactionalId = `${topic.name}-other`;
+    await Deno.writeTextFile(first.configPath, JSON.stringify(config));
+    first.program.signal("SIGHUP");
+    await delivered(first, 3);
+    assertEquals((await topic.records()).at(-1)?.value, '{"n":5}');
   },
 );
 

@@ -22,8 +22,8 @@ export type Fault =
   | { readonly kind: "lost" }
   /** The broker does what it says; the connection breaks before the answer. */
   | { readonly kind: "unanswered" }
-  /** It is passed on when `until` is settled. */
-  | { readonly kind: "late"; readonly until: () => Promise<void> }
+  /** It is passed on when `until` is settled; `isUnanswered` as above. */
+  | { readonly kind: "late"; readonly until: () => Promise<void>; readonly isUnanswered?: boolean }
   /** The proxy answers, and the broker never sees it; for a Produce request of version 9 to one partition. */
   | { readonly kind: "answered"; readonly code: number };
 
@@ -100,7 +100,8 @@ export class KafkaProxy implements AsyncDisposable {
       return;
     }
     if (fault.kind === "late") await fault.until();
-    if (fault.kind === "unanswered") unanswered.add(frame.readInt32BE(8));
+    const isUnanswered = fault.kind === "unanswered" || fault.kind === "late" && fault.isUnanswered;
+    if (isUnanswered) unanswered.add(frame.readInt32BE(8));
     broker.write(frame);
   }
 }
