@@ -54,6 +54,8 @@ export interface PartitionOffset extends TopicPartition {
 
 /** What was fetched of one partition, or why nothing was. */
 export interface FetchedPartition extends TopicPartition {
+  /** UUID of the topic: another one when a topic of this name was deleted and made anew. */
+  readonly topicId: string;
   /** Number of the error in the protocol; 0 when there is none. */
   readonly errorCode: number;
   /** Its name in the protocol. */
@@ -253,6 +255,7 @@ export class GroupMember {
       if (topic === undefined) return [];
       return partitions.map((partition) => ({
         topic,
+        topicId,
         partition: partition.partitionIndex,
         errorCode: partition.errorCode,
         errorName: this.#errorNames[partition.errorCode] ?? "an unknown error",

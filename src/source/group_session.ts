@@ -321,7 +321,7 @@ export class GroupSession implements MemberListener {
       reader.highWatermark = each.highWatermark;
       const end = Math.max(reader.position, offsetBehind(each.batches) ?? 0);
       const aborted = this.#options.member.readsUncommitted ? [] : each.aborted;
-      reader.offer(deliverable(each.batches, aborted), end, release);
+      reader.offer(each.topicId, deliverable(each.batches, aborted), end, release);
     }
   }
 

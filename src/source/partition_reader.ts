@@ -125,9 +125,10 @@ export class PartitionReader implements PausedReader {
     return record === undefined ? 0 : record.length + metaBytes(this.#meta);
   }
 
-  /** Takes what was fetched up to offset `end`, as far as there is room; `release` is called when it is done with all of it. */
-  offer(batches: readonly FetchedBatch[], end: number, release: () => void): void {
+  /** Takes what was fetched of the topic with the id `topicId` up to offset `end`, as far as there is room; `release` is called when it is done with all of it. */
+  offer(topicId: string, batches: readonly FetchedBatch[], end: number, release: () => void): void {
     assert(!this.#hasBacklog && !this.#stopped, "only a partition that wants it is offered more");
+    this.#meta.useTopicId(topicId);
     this.#batches = batches;
     this.#batch = 0;
     this.#record = 0;

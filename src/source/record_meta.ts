@@ -1,6 +1,8 @@
 /**
- * What stands beside a record's value: its id is `topic-partition-offset`, so that a record that comes twice has the
- * same id twice, and its time is the one it has in Kafka, so that it goes to the same dated index twice.
+ * What stands beside a record's value: its id is `topic-topicId-partition-offset`, so that a record that comes twice has
+ * the same id twice, and its time is the one it has in Kafka, so that it goes to the same dated index twice. The topic's
+ * own id is in it because a topic that is deleted and made anew begins at offset 0 again: under the name alone its
+ * records would be taken for those of the old one, and a sink that stores each id once would drop them.
  *
  * One object serves all records of a partition, one after the other: it is copied into the segment before the next.
  *
@@ -25,21 +27,37 @@ export class KafkaRecordMeta implements RecordMeta {
   key: Uint8Array = EMPTY;
   headerCount = 0;
   headerBytes: Uint8Array = EMPTY;
-  readonly #idBuffer: Uint8Array;
-  readonly #prefixBytes: number;
+  readonly #topic: string;
+  readonly #partition: number;
   readonly #maxBytes: number;
+  #topicId: string | null = null;
+  #idBuffer: Uint8Array = EMPTY;
+  #prefixBytes = 0;
 
   /** Of records of one partition; `maxBytes` is the most that a meta may take. */
   constructor(topic: string, partition: number, maxBytes: number) {
-    const prefix = new TextEncoder().encode(`${topic}-${partition}-`);
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#maxBytes = maxBytes;
+    this.id = EMPTY;
+  }
+
+  /** The records that follow are of the topic with the id `topicId`, a UUID; ids have it as Kafka's tools print it. */
+  useTopicId(topicId: string): void {
+    if (topicId === this.#topicId) return;
+    this.#topicId = topicId;
+    const printed = Uint8Array.fromHex(topicId.replaceAll("-", "")).toBase64({
+      alphabet: "base64url",
+      omitPadding: true,
+    });
+    const prefix = new TextEncoder().encode(`${this.#topic}-${printed}-${this.#partition}-`);
     this.#prefixBytes = prefix.length;
     this.#idBuffer = new Uint8Array(prefix.length + MAX_OFFSET_DIGITS);
     this.#idBuffer.set(prefix);
     this.id = this.#idBuffer;
-    this.#maxBytes = maxBytes;
   }
 
-  /** Becomes that of `record`. Returns why the record cannot be kept, or null. `nowMs` stands in for a time that is not set. */
+  /** Becomes that of `record`; `useTopicId` comes before. Returns why the record cannot be kept, or null. `nowMs` stands in for a time that is not set. */
   set(batch: FetchedBatch, record: FetchedRecord, offset: number, nowMs: number): string | null {
     this.#setId(offset);
     this.acceptedAtMs = timestampOf(batch, record) ?? nowMs;

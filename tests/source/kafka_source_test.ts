@@ -18,16 +18,31 @@ kafka.test("KafkaSource keeps a record's key, headers and time, and names it by 
   ]);
   await stage.gateway();
   await stage.until(() => stage.values().length === 2, "both are stored");
+  const prefix = await stage.idPrefix();
   assertEquals(stage.got.get("out"), [
     {
-      id: `${stage.topic}-1-0`,
+      id: `${prefix}-1-0`,
       key: "käse",
       value: '{"n":1}',
       headers: [["trace", "t1"]],
       acceptedAtMs: timestampMs,
     },
-    { id: `${stage.topic}-1-1`, key: null, value: '{"n":2}', headers: [], acceptedAtMs: timestampMs },
+    { id: `${prefix}-1-1`, key: null, value: '{"n":2}', headers: [], acceptedAtMs: timestampMs },
   ]);
+});
+
+kafka.test("KafkaSource gives records of a topic that was made anew ids of their own", async () => {
+  await using stage = await SourceStage.open(1);
+  await stage.gateway();
+  await stage.send([{ value: '{"n":1}' }]);
+  await stage.until(() => stage.values().length === 1, "the first is stored");
+  await stage.admin.deleteTopics({ topics: [stage.topic] });
+  await stage.createTopic(stage.topic, 1);
+  await stage.send([{ value: '{"n":2}' }]);
+  await stage.until(() => stage.values().includes('{"n":2}'), "that of the new topic is stored");
+  const ids = stage.got.get("out")!.map(({ id }) => id);
+  assertEquals(new Set(ids).size, ids.length);
+  assertEquals(ids.at(-1), `${await stage.idPrefix()}-0-0`);
 });
 
 kafka.test("KafkaSource takes the stream's key where a record has none of its own", async () => {
@@ -52,7 +67,8 @@ kafka.test("KafkaSource sends what the stream does not take to the dead letter, 
   assertEquals(stage.values(), ['{"n":1}', '{"n":2}']);
   const letters = (await Deno.readTextFile(`${stage.folder}/dead-letter/out.ndjson`)).trimEnd().split("\n")
     .map((line) => JSON.parse(line));
-  assertEquals(letters.map(({ id }) => id), [1, 2, 3].map((offset) => `${stage.topic}-0-${offset}`));
+  const prefix = await stage.idPrefix();
+  assertEquals(letters.map(({ id }) => id), [1, 2, 3].map((offset) => `${prefix}-0-${offset}`));
   assertEquals(letters.map(({ value }) => value.length), [8, 0, 3002]);
   assertEquals([letters[0].stream, letters[0].key, letters[0].attempts], ["events", "bad", 0]);
   assertStringIncludes(letters[0].reason, `topic ${stage.topic}, partition 0, offset 1: `);

@@ -25,16 +25,35 @@ const RECORD: FetchedRecord = {
   headers: [],
 };
 
-Deno.test("KafkaRecordMeta.set() names a record by topic, partition and offset, whatever came before it", () => {
-  const meta = new KafkaRecordMeta("orders", 3, 4096);
+/** The id of a topic, and as Kafka's tools print it. */
+const TOPIC_ID = "fb93ef5c-0f43-4c4d-8a3c-4d0f3c1e5a7b";
+const PRINTED = "-5PvXA9DTE2KPE0PPB5aew";
+
+function metaOf(partition: number, maxBytes = 4096): KafkaRecordMeta {
+  const meta = new KafkaRecordMeta("orders", partition, maxBytes);
+  meta.useTopicId(TOPIC_ID);
+  return meta;
+}
+
+Deno.test("KafkaRecordMeta.set() names a record by topic, its id, partition and offset, whatever came before it", () => {
+  const meta = metaOf(3);
   for (const offset of [0, 9, 10, 1_234_567_890_123, 7, Number.MAX_SAFE_INTEGER]) {
     assertEquals(meta.set(BATCH, RECORD, offset, 0), null);
-    assertEquals(text(meta.id), `orders-3-${offset}`);
+    assertEquals(text(meta.id), `orders-${PRINTED}-3-${offset}`);
   }
 });
 
+Deno.test("KafkaRecordMeta.useTopicId() tells records of a topic that was made anew from those of the old one", () => {
+  const meta = metaOf(0);
+  meta.set(BATCH, RECORD, 0, 0);
+  const before = text(meta.id);
+  meta.useTopicId("00000000-0000-0000-0000-000000000001");
+  meta.set(BATCH, RECORD, 0, 0);
+  assertEquals([before, text(meta.id)], [`orders-${PRINTED}-0-0`, "orders-AAAAAAAAAAAAAAAAAAAAAQ-0-0"]);
+});
+
 Deno.test("KafkaRecordMeta.set() takes the record's own time, the broker's where it sets it, and now for none", () => {
-  const meta = new KafkaRecordMeta("orders", 0, 4096);
+  const meta = metaOf(0, 4096);
   meta.set(BATCH, RECORD, 0, 5);
   assertEquals(meta.acceptedAtMs, 1_700_000_000_250);
   meta.set({ ...BATCH, attributes: BatchBit.LOG_APPEND_TIME }, RECORD, 0, 5);
@@ -47,7 +66,7 @@ Deno.test("KafkaRecordMeta.set() takes the record's own time, the broker's where
 });
 
 Deno.test("KafkaRecordMeta.set() keeps headers byte for byte, and one without a value as an empty one", () => {
-  const meta = new KafkaRecordMeta("orders", 0, 4096);
+  const meta = metaOf(0, 4096);
   const headers = [[bytes("trace"), bytes("ä1")], [bytes("empty"), null]] as const;
   assertEquals(meta.set(BATCH, { ...RECORD, headers }, 0, 0), null);
   const stored = new ArrayBuffer(metaBytes(meta));
@@ -59,7 +78,7 @@ Deno.test("KafkaRecordMeta.set() keeps headers byte for byte, and one without a 
 });
 
 Deno.test("KafkaRecordMeta.set() says why a key or headers cannot be kept", () => {
-  const meta = new KafkaRecordMeta("orders", 0, 100);
+  const meta = metaOf(0, 100);
   assertStringIncludes(meta.set(BATCH, { ...RECORD, key: new Uint8Array(2000) }, 0, 0)!, "longer than 1024");
   const headers = [[bytes("h"), new Uint8Array(90)]] as const;
   assertStringIncludes(meta.set(BATCH, { ...RECORD, headers }, 0, 0)!, "more than the 100");

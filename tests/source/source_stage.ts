@@ -82,6 +82,14 @@ export class SourceStage implements AsyncDisposable {
     await this.admin.createTopics({ topics: [topic], partitions, replicas: 1 });
   }
 
+  /** What stands before the partition in the ids of the topic's records: its name, and its id as Kafka's tools print it. */
+  async idPrefix(): Promise<string> {
+    const { topics } = await this.admin.metadata({ topics: [this.topic] });
+    const hex = topics.get(this.topic)!.id.replaceAll("-", "");
+    const id = Uint8Array.fromHex(hex).toBase64({ alphabet: "base64url", omitPadding: true });
+    return `${this.topic}-${id}`;
+  }
+
   /** Folder of data and dead letters. */
   get folder(): string {
     return this.#folder;
