@@ -15,6 +15,8 @@ import type { KafkaOptions } from "./options.ts";
 
 const MAX_AGE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** How much later than the library's own deadlines ours are. */
+const GRACE_MS = 5_000;
 const NOT_FOUND = 3;
 const LEADER_NOT_AVAILABLE = 5;
 
@@ -138,9 +140,32 @@ export class Cluster {
     return broker;
   }
 
-  async #connect(pool: ConnectionPool, brokers: readonly Broker[]): Promise<Connection> {
+  /**
+   * What `request` gets over `connection`. Rejects where nothing comes, for longer than the library waits itself: a
+   * promise that it forgot would hold a batch for ever. Such a connection is not used again.
+   */
+  async ask<T>(connection: Connection, request: (connection: Connection) => Promise<T>): Promise<T> {
+    const waitMs = this.#options.requestTimeoutMs + GRACE_MS;
+    return await this.#within(waitMs, request(connection), () => connection.close().catch(() => {}));
+  }
+
+  async #within<T>(waitMs: number, answer: Promise<T>, late: () => unknown): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = this.#clock.setTimer(() => {
+      reject(new Error(`nothing came within ${waitMs} ms`));
+      late();
+    }, waitMs);
     try {
-      return await pool.getFirstAvailable([...brokers]);
+      return await Promise.race([answer, promise]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #connect(pool: ConnectionPool, brokers: readonly Broker[]): Promise<Connection> {
+    const waitMs = brokers.length * CONNECT_TIMEOUT_MS + GRACE_MS;
+    try {
+      return await this.#within(waitMs, pool.getFirstAvailable([...brokers]), () => {});
     } catch (error) {
       const names = brokers.map(({ host, port }) => `${host}:${port}`);
       const [first] = new Set(names);
@@ -157,7 +182,10 @@ export class Cluster {
     // Brokers would make it with their own settings, and forget positions by age.
     const mayCreate = createTopics && !names.includes(positionTopic);
     try {
-      return await this.#client.metadataV9.api.async(connection, [...names], mayCreate);
+      return await this.ask(
+        connection,
+        (connection) => this.#client.metadataV9.api.async(connection, [...names], mayCreate),
+      );
     } catch (error) {
       // It throws where a topic has an error, with all that was answered.
       if (error instanceof this.#client.ResponseError) return error.response as MetadataAnswer;

@@ -126,12 +126,13 @@ export class Delivery {
       else others.push(data);
     }
     try {
-      const answer = await produce(client, connection, {
-        transactionalId: this.#context.transactionalId,
-        acks: options.acks === "all" ? -1 : 1,
-        timeoutMs: options.requestTimeoutMs,
-        topics,
-      });
+      const answer = await cluster.ask(connection, (connection) =>
+        produce(client, connection, {
+          transactionalId: this.#context.transactionalId,
+          acks: options.acks === "all" ? -1 : 1,
+          timeoutMs: options.requestTimeoutMs,
+          topics,
+        }));
       if (answer.throttleMs > 0) {
         this.#throttleUntilMs = Math.max(
           this.#throttleUntilMs,

@@ -140,18 +140,19 @@ export class PositionTopic {
     };
     let answer;
     try {
-      answer = await fetchV12.api.async(
-        connection,
-        0,
-        0,
-        ONE_BATCH_BYTES,
-        READ_COMMITTED,
-        NO_SESSION.id,
-        NO_SESSION.epoch,
-        [{ topicId: this.#topic, partitions: [asked] }],
-        [],
-        "",
-      );
+      answer = await this.#cluster.ask(connection, (connection) =>
+        fetchV12.api.async(
+          connection,
+          0,
+          0,
+          ONE_BATCH_BYTES,
+          READ_COMMITTED,
+          NO_SESSION.id,
+          NO_SESSION.epoch,
+          [{ topicId: this.#topic, partitions: [asked] }],
+          [],
+          "",
+        ));
     } catch (error) {
       if (!(error instanceof ResponseError)) {
         throw new UnreachableError(`broker ${leader} told no position: ${causeOf(error)}`, { cause: error });
@@ -190,7 +191,10 @@ export class PositionTopic {
       configs: [{ name: "cleanup.policy", value: "compact" }],
     };
     try {
-      await createTopicsV6.api.async(connection, [topic], 30_000, false);
+      await this.#cluster.ask(
+        connection,
+        (connection) => createTopicsV6.api.async(connection, [topic], 30_000, false),
+      );
     } catch (error) {
       const isThere = error instanceof ResponseError &&
         error.errors.some((each) => each instanceof ProtocolError && each.apiCode === TOPIC_ALREADY_EXISTS);

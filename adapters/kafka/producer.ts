@@ -79,12 +79,9 @@ export class Producer {
 export async function initIdempotent(client: KafkaClient, cluster: Cluster): Promise<ProducerIdentity> {
   const connection = await cluster.any();
   try {
-    const { producerId, producerEpoch } = await client.initProducerIdV4.api.async(
+    const { producerId, producerEpoch } = await cluster.ask(
       connection,
-      null,
-      0,
-      -1n,
-      -1,
+      (connection) => client.initProducerIdV4.api.async(connection, null, 0, -1n, -1),
     );
     return { id: producerId, epoch: producerEpoch };
   } catch (error) {

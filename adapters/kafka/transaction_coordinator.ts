@@ -110,7 +110,7 @@ export class TransactionCoordinator {
   async #ask<T>(failed: string, request: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     try {
-      return await request(connection);
+      return await this.#cluster.ask(connection, request);
     } catch (error) {
       throw this.#errorOf(error, `the coordinator of ${this.transactionalId} ${failed}`);
     }
@@ -129,10 +129,10 @@ export class TransactionCoordinator {
 
   async #find(connection: Connection): Promise<number> {
     try {
-      const { coordinators: [found] } = await this.#client.findCoordinatorV3.api.async(
+      const { coordinators: [found] } = await this.#cluster.ask(
         connection,
-        TRANSACTION_KEY,
-        [this.transactionalId],
+        (connection) =>
+          this.#client.findCoordinatorV3.api.async(connection, TRANSACTION_KEY, [this.transactionalId]),
       );
       return found.nodeId;
     } catch (error) {

@@ -183,6 +183,7 @@ export const kafkaRows: readonly Row[] = [
     title: `HTTP NDJSON to Kafka in transactions of ${TRANSACTION_RECORDS}`,
     sink: {
       transactional: true,
+      createTopics: true,
       batch: { maxRecords: TRANSACTION_RECORDS, maxBytes: 8_388_608, lingerMs: 50 },
     },
     args: ["yardstick"],
