@@ -9,7 +9,7 @@
  */
 import type { Consumer, ConsumerOptions } from "@platformatic/kafka";
 import type { AbortedTransaction, FetchedBatch } from "./fetched.ts";
-import { Fault, isFault, isUnknownTopic } from "./kafka_faults.ts";
+import { Fault, isFault, isForbiddenTopic, isUnknownTopic } from "./kafka_faults.ts";
 
 /** How brokers are reached. */
 export type KafkaConnection =
@@ -52,14 +52,21 @@ export interface PartitionOffset extends TopicPartition {
   readonly offset: number;
 }
 
-/** What was fetched of one partition, or why nothing was. */
-export interface FetchedPartition extends TopicPartition {
-  /** UUID of the topic: another one when a topic of this name was deleted and made anew. */
-  readonly topicId: string;
+/** Why a topic cannot be read: it is not there, or the gateway may not see whether it is. */
+export type TopicLack = "missing" | "forbidden";
+
+/** What a broker says of one partition. */
+export interface PartitionAnswer extends TopicPartition {
   /** Number of the error in the protocol; 0 when there is none. */
   readonly errorCode: number;
   /** Its name in the protocol. */
   readonly errorName: string;
+}
+
+/** What was fetched of one partition, or why nothing was. */
+export interface FetchedPartition extends PartitionAnswer {
+  /** UUID of the topic: another one when a topic of this name was deleted and made anew. */
+  readonly topicId: string;
   /** First offset that the broker has; -1 when it did not say. */
   readonly logStart: number;
   /** Offset behind the last record. */
@@ -90,6 +97,21 @@ const End = { earliest: -2n, latest: -1n } as const;
 
 type FetchAnswer = Awaited<ReturnType<Consumer["fetch"]>>;
 
+/** Answer to OffsetCommit (Kafka protocol, version 9), which the library hands out only in its errors. */
+interface CommitAnswer {
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[];
+  }[];
+}
+
+/** Errors of an OffsetCommit that are those of one partition; any other is the member's. */
+const PARTITION_ERRORS: readonly string[] = [
+  Fault.UNKNOWN_TOPIC_OR_PARTITION,
+  Fault.UNKNOWN_TOPIC_ID,
+  Fault.TOPIC_AUTHORIZATION_FAILED,
+];
+
 /** The member. */
 export class GroupMember {
   readonly #consumer: Consumer;
@@ -103,13 +125,13 @@ export class GroupMember {
   }
 
   /**
-   * Connects, and joins the group for those of `topics` that are there. `missing` gets the others. Rejects when no broker
+   * Connects, and joins the group for those of `topics` that are there. `lacking` gets the others. Rejects when no broker
    * answers or the group does not take it; resolves with null when none of the topics is there.
    */
   static async join(
     options: MemberOptions,
     topics: readonly string[],
-    missing: Set<string>,
+    lacking: Map<string, TopicLack>,
     listener: MemberListener,
   ): Promise<GroupMember | null> {
     const { library, ...connection } = options.connection;
@@ -124,8 +146,11 @@ export class GroupMember {
     });
     const member = new GroupMember(consumer, options);
     try {
-      for (const topic of topics) if (!await member.hasTopic(topic)) missing.add(topic);
-      const present = topics.filter((topic) => !missing.has(topic));
+      for (const topic of topics) {
+        const lack = await member.lackOf(topic);
+        if (lack !== null) lacking.set(topic, lack);
+      }
+      const present = topics.filter((topic) => !lacking.has(topic));
       if (present.length === 0) {
         await member.leave();
         return null;
@@ -142,13 +167,14 @@ export class GroupMember {
     }
   }
 
-  /** Whether the brokers know `topic`. Rejects when none answers. */
-  async hasTopic(topic: string): Promise<boolean> {
+  /** Why `topic` cannot be read; null when the brokers know it. Rejects when none answers. */
+  async lackOf(topic: string): Promise<TopicLack | null> {
     try {
       await this.#consumer.metadata({ topics: [topic], forceUpdate: true });
-      return true;
+      return null;
     } catch (error) {
-      if (isUnknownTopic(error)) return false;
+      if (isUnknownTopic(error)) return "missing";
+      if (isForbiddenTopic(error)) return "forbidden";
       throw error;
     }
   }
@@ -202,9 +228,9 @@ export class GroupMember {
       return this.#fetchedOf(answer, names);
     } catch (error) {
       // One partition with an error makes the whole answer one: what there is of the others stands in it.
-      const answer = answerOf(error);
-      if (answer === null || answer.responses.length === 0) throw error;
-      return this.#fetchedOf(answer, names);
+      const answer = responseOf<FetchAnswer>(error);
+      if (answer?.responses === undefined || answer.responses.length === 0) throw error;
+      return this.#fetchedOf({ responses: answer.responses }, names);
     }
   }
 
@@ -232,16 +258,36 @@ export class GroupMember {
     return partitions.map(({ topic, partition }) => Number(offsets.get(topic)?.[partition] ?? 0n));
   }
 
-  /** Tells the group that everything before each of `offsets` is done. */
-  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
-    await this.#consumer.commit({
-      offsets: offsets.map(({ topic, partition, offset }) => ({
-        topic,
-        partition,
-        offset: BigInt(offset),
-        leaderEpoch: -1,
-      })),
-    });
+  /**
+   * Tells the group that everything before each of `offsets` is done. Returns those that it did not take, each for a
+   * fault of its own partition; the others are committed. Rejects when none is.
+   */
+  async commit(offsets: readonly PartitionOffset[]): Promise<PartitionAnswer[]> {
+    try {
+      await this.#consumer.commit({
+        offsets: offsets.map(({ topic, partition, offset }) => ({
+          topic,
+          partition,
+          offset: BigInt(offset),
+          leaderEpoch: -1,
+        })),
+      });
+      return [];
+    } catch (error) {
+      const answer = responseOf<CommitAnswer>(error);
+      const refused = (answer?.topics ?? []).flatMap(({ name, partitions }) =>
+        partitions.filter(({ errorCode }) => errorCode !== 0).map(({ partitionIndex, errorCode }) => ({
+          topic: name,
+          partition: partitionIndex,
+          errorCode,
+          errorName: this.#nameOf(errorCode),
+        }))
+      );
+      if (refused.length === 0 || refused.some((each) => !PARTITION_ERRORS.includes(each.errorName))) {
+        throw error;
+      }
+      return refused;
+    }
   }
 
   /** Leaves the group and disconnects. Rejects when it cannot: the group then finds out by its session timeout. */
@@ -249,7 +295,10 @@ export class GroupMember {
     await this.#consumer.close(true);
   }
 
-  #fetchedOf({ responses }: FetchAnswer, names: ReadonlyMap<string, string>): FetchedPartition[] {
+  #fetchedOf(
+    { responses }: Pick<FetchAnswer, "responses">,
+    names: ReadonlyMap<string, string>,
+  ): FetchedPartition[] {
     return responses.flatMap(({ topicId, partitions }) => {
       const topic = names.get(topicId);
       if (topic === undefined) return [];
@@ -258,13 +307,17 @@ export class GroupMember {
         topicId,
         partition: partition.partitionIndex,
         errorCode: partition.errorCode,
-        errorName: this.#errorNames[partition.errorCode] ?? "an unknown error",
+        errorName: this.#nameOf(partition.errorCode),
         logStart: Number(partition.logStartOffset),
         highWatermark: Number(partition.highWatermark),
         aborted: partition.abortedTransactions ?? [],
         batches: partition.records ?? [],
       }));
     });
+  }
+
+  #nameOf(errorCode: number): string {
+    return this.#errorNames[errorCode] ?? "an unknown error";
   }
 
   #listen(listener: MemberListener): void {
@@ -285,7 +338,7 @@ export class GroupMember {
   }
 }
 
-function answerOf(error: unknown): FetchAnswer | null {
-  const { response } = error as { readonly response?: FetchAnswer };
-  return response?.responses === undefined ? null : response;
+/** The answer that the library has made an error of; undefined when the error is another one. */
+function responseOf<Answer>(error: unknown): Partial<Answer> | undefined {
+  return (error as { readonly response?: Partial<Answer> }).response;
 }

@@ -17,10 +17,12 @@ import {
   GroupMember,
   type MemberListener,
   type MemberOptions,
+  type PartitionAnswer,
   type PartitionOffset,
+  type TopicLack,
   type TopicPartition,
 } from "./group_member.ts";
-import { Fault, isFault, isUnknownTopic, reasonOf } from "./kafka_faults.ts";
+import { Fault, isFault, isForbiddenTopic, isUnknownTopic, reasonOf } from "./kafka_faults.ts";
 import { PartitionReader } from "./partition_reader.ts";
 import type { RefusedRecord } from "./refused_record.ts";
 
@@ -71,8 +73,8 @@ export interface SessionCounts {
 export class GroupSession implements MemberListener {
   /** Readers of the partitions that it has, by `topic-partition`. */
   readonly readers: Map<string, PartitionReader> = new Map();
-  /** Topics that the brokers do not know. */
-  readonly missing: Set<string> = new Set();
+  /** Topics that cannot be read, and why. */
+  readonly lacking: Map<string, TopicLack> = new Map();
   /** Resolves when the group goes on without this member, or `close` was called. */
   readonly ended: Promise<void>;
   readonly #options: SessionOptions;
@@ -104,10 +106,10 @@ export class GroupSession implements MemberListener {
   /** Joins the group. False when no topic is there. Rejects when the brokers cannot be reached or refuse. */
   async open(): Promise<boolean> {
     const { member, topics } = this.#options;
-    this.#member = await GroupMember.join(member, topics, this.missing, this);
+    this.#member = await GroupMember.join(member, topics, this.lacking, this);
     if (this.#member === null) return false;
     this.#options.onAnswer();
-    for (const topic of this.missing) this.#tellMissing(topic);
+    for (const [topic, lack] of this.lacking) this.#tellLack(topic, lack);
     this.assignmentChanged();
     this.#commitLater();
     this.#probeLater();
@@ -119,9 +121,9 @@ export class GroupSession implements MemberListener {
     return this.#memory.heldBytes;
   }
 
-  /** Why there is nothing of some partitions: one sentence for each. */
+  /** Why some partitions do not go on: one sentence for each. */
   get faults(): string[] {
-    return [...this.readers.values()].flatMap(({ fault }) => fault === null ? [] : [fault]);
+    return [...this.readers.values()].flatMap(({ fault, commitFault }) => fault ?? commitFault ?? []);
   }
 
   /** What it has counted. */
@@ -329,11 +331,7 @@ export class GroupSession implements MemberListener {
   async #mend(member: GroupMember, faulty: readonly FetchedPartition[]): Promise<void> {
     const { log } = this.#options;
     for (const each of faulty) if (each.errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE) this.#setAside(each);
-    if (
-      faulty.some(({ errorCode }) =>
-        errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID
-      )
-    ) await this.#lookForTopics(member);
+    if (faulty.some(({ errorCode }) => isUnknown(errorCode))) await this.#lookForTopics(member);
     const gone = faulty.filter(({ errorCode }) => errorCode === ErrorCode.OFFSET_OUT_OF_RANGE);
     const starts = await member.endOf("earliest", gone);
     gone.forEach((each, i) => {
@@ -351,10 +349,10 @@ export class GroupSession implements MemberListener {
     });
   }
 
-  #setAside({ topic, partition, errorCode, errorName }: FetchedPartition): void {
-    const reader = this.readers.get(keyOf({ topic, partition }));
+  #setAside(faulty: FetchedPartition): void {
+    const reader = this.readers.get(keyOf(faulty));
     if (reader === undefined) return;
-    const fault = `topic ${topic}, partition ${partition}: ${errorName} (${errorCode})`;
+    const fault = faultOf(faulty);
     if (reader.fault !== fault) {
       this.#options.log.warn("the broker gives nothing of a partition: tries again", { reason: fault });
     }
@@ -367,25 +365,30 @@ export class GroupSession implements MemberListener {
   }
 
   /** Looks which topics are there; those that came back are read, those that went are not. */
-  async #findMissing(member: GroupMember): Promise<void> {
+  async #findLacking(member: GroupMember): Promise<void> {
     const { topics, log } = this.#options;
     for (const topic of topics) {
-      const isThere = await member.hasTopic(topic);
-      if (isThere === !this.missing.has(topic)) continue;
-      member.setTopic(topic, isThere);
-      if (isThere) {
-        this.missing.delete(topic);
+      const lack = await member.lackOf(topic);
+      if (lack === (this.lacking.get(topic) ?? null)) continue;
+      member.setTopic(topic, lack === null);
+      if (lack === null) {
+        this.lacking.delete(topic);
         log.info("the topic is there: it is read", { topic });
         continue;
       }
-      this.missing.add(topic);
-      this.#tellMissing(topic);
+      this.lacking.set(topic, lack);
+      this.#tellLack(topic, lack);
       for (const [key, reader] of [...this.readers]) if (reader.topic === topic) this.#remove(key, reader);
     }
   }
 
-  #tellMissing(topic: string): void {
-    this.#options.log.warn("the topic does not exist: it is not read until it is created", { topic });
+  #tellLack(topic: string, lack: TopicLack): void {
+    this.#options.log.warn(
+      lack === "missing"
+        ? "the topic does not exist: it is not read until it is created"
+        : "the gateway may not read the topic: it is not read until its user may",
+      { topic },
+    );
   }
 
   /** The same, once at a time; never rejects. */
@@ -393,7 +396,7 @@ export class GroupSession implements MemberListener {
     if (this.#looksForTopics) return;
     this.#looksForTopics = true;
     try {
-      await this.#findMissing(member);
+      await this.#findLacking(member);
       this.#options.onAnswer();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#options.onAnswer(error);
@@ -407,7 +410,7 @@ export class GroupSession implements MemberListener {
   }
 
   async #probe(): Promise<void> {
-    if (this.missing.size > 0 && this.#member !== null) await this.#lookForTopics(this.#member);
+    if (this.lacking.size > 0 && this.#member !== null) await this.#lookForTopics(this.#member);
     if (!this.#stopped) this.#probeLater();
   }
 
@@ -433,19 +436,32 @@ export class GroupSession implements MemberListener {
       partition: reader.partition,
       offset: reader.settledTo,
     }));
-    await member.commit(offsets);
+    const refused = new Map((await member.commit(offsets)).map((each) => [keyOf(each), each]));
     behind.forEach((reader, i) => {
+      this.#tellCommit(reader, refused.get(keyOf(reader)));
+      if (refused.has(keyOf(reader))) return;
       // Not what was committed of a log that the broker has lost meanwhile.
       if (reader.settledTo >= offsets[i].offset) {
         reader.committed = Math.max(reader.committed, offsets[i].offset);
       }
     });
+    if (refused.values().some(({ errorCode }) => isUnknown(errorCode))) void this.#lookForTopics(member);
+  }
+
+  #tellCommit(reader: PartitionReader, refused: PartitionAnswer | undefined): void {
+    const fault = refused === undefined ? null : `${faultOf(refused)}, at a commit`;
+    if (fault !== null && fault !== reader.commitFault) {
+      this.#options.log.warn("the group does not take the commit of a partition: tries again", {
+        reason: fault,
+      });
+    }
+    reader.commitFault = fault;
   }
 
   #failed(error: unknown): void {
     if (this.#abort.signal.aborted) return;
     if (isFault(error, Fault.UNKNOWN_MEMBER_ID, Fault.FENCED_MEMBER_EPOCH)) this.lost(error);
-    else if (isUnknownTopic(error) && this.#member !== null) void this.#lookForTopics(this.#member);
+    else if (isLack(error) && this.#member !== null) void this.#lookForTopics(this.#member);
     else this.#options.onAnswer(error);
   }
 
@@ -455,8 +471,21 @@ export class GroupSession implements MemberListener {
   }
 }
 
+/** Whether `error` is of single topics, which are looked for, and not of the brokers. */
+function isLack(error: unknown): boolean {
+  return isUnknownTopic(error) || isForbiddenTopic(error);
+}
+
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
+}
+
+function faultOf({ topic, partition, errorName, errorCode }: PartitionAnswer): string {
+  return `topic ${topic}, partition ${partition}: ${errorName} (${errorCode})`;
+}
+
+function isUnknown(errorCode: number): boolean {
+  return errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID;
 }
 
 function bytesOf(batches: readonly FetchedBatch[]): number {

@@ -12,6 +12,8 @@ export const Fault = {
   UNKNOWN_TOPIC_OR_PARTITION: "UNKNOWN_TOPIC_OR_PARTITION",
   /** The same by the topic's id, as when it was deleted and made again. */
   UNKNOWN_TOPIC_ID: "UNKNOWN_TOPIC_ID",
+  /** The gateway may not read the topic. */
+  TOPIC_AUTHORIZATION_FAILED: "TOPIC_AUTHORIZATION_FAILED",
   /** The group has given this member up. */
   UNKNOWN_MEMBER_ID: "UNKNOWN_MEMBER_ID",
   /** The group goes on without this member. */
@@ -39,6 +41,11 @@ function* chain(error: unknown, depth = 0): Generator<Nested> {
 export function isUnknownTopic(error: unknown): boolean {
   return isFault(error, Fault.UNKNOWN_TOPIC_OR_PARTITION, Fault.UNKNOWN_TOPIC_ID) ||
     chain(error).some(({ message }) => typeof message === "string" && message.startsWith("Unknown topic "));
+}
+
+/** Whether `error` says that the gateway may not even see a topic; brokers answer so for topics that are not there, too. */
+export function isForbiddenTopic(error: unknown): boolean {
+  return isFault(error, Fault.TOPIC_AUTHORIZATION_FAILED);
 }
 
 /** Whether `error` is, or wraps, one of `faults`. */

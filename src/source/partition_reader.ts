@@ -56,6 +56,8 @@ export class PartitionReader implements PausedReader {
   highWatermark: number | null = null;
   /** Why the broker gave nothing of it at the last fetch; null when it did. */
   fault: string | null = null;
+  /** Why the group did not take its last commit; null when it did. */
+  commitFault: string | null = null;
   /** Whether it is left alone for a while, as the broker gave nothing of it. */
   isAside = false;
   /** Records that entered the stream. */

@@ -1,6 +1,7 @@
 /** Brokers that go, topics that come and go, offsets that the broker does not have. @module */
 import {
   AclOperations,
+  type AclOperationValue,
   AclPermissionTypes,
   Producer,
   ResourcePatternTypes,
@@ -14,6 +15,20 @@ import { requires } from "../support/requirements.ts";
 import { sourceOf, SourceStage } from "./source_stage.ts";
 
 const kafka = requires("kafka");
+/** Settings of a broker that keeps to ACLs. */
+const AUTHORIZING = {
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "allow.everyone.if.no.acl.found": "true",
+};
+const denial = (topic: string, operation: AclOperationValue) => ({
+  resourceType: ResourceTypes.TOPIC,
+  resourceName: topic,
+  resourcePatternType: ResourcePatternTypes.LITERAL,
+  principal: "User:ANONYMOUS",
+  host: "*",
+  operation,
+  permissionType: AclPermissionTypes.DENY,
+});
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => ({ value: JSON.stringify({ n: from + i }) }));
 
@@ -127,33 +142,52 @@ requires("kafka", "kcat").test("KafkaSource reads over batches that compaction h
 });
 
 kafka.test("KafkaSource tells of a topic that it may not read, and goes on with the others of the same broker", async () => {
-  await using broker = await KafkaBroker.start({
-    settings: {
-      "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-      "allow.everyone.if.no.acl.found": "true",
-    },
-  });
+  await using broker = await KafkaBroker.start({ settings: AUTHORIZING });
   await using stage = await SourceStage.open(1, broker.address);
   const other = `${stage.topic}-other`;
   await stage.createTopic(other, 1);
   const gateway = await stage.gateway({ source: { topics: [stage.topic, other] } });
   await stage.send([...numbers(0, 5), ...numbers(5, 10).map((sent) => ({ ...sent, topic: other }))]);
   await stage.until(() => stage.values().length === 10, "both topics are stored");
-  const denied = {
-    resourceType: ResourceTypes.TOPIC,
-    resourceName: other,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
-    principal: "User:ANONYMOUS",
-    host: "*",
-    operation: AclOperations.READ,
-    permissionType: AclPermissionTypes.DENY,
-  };
+  const denied = denial(other, AclOperations.READ);
+  // Not yet settled, so there is something to commit of both when the one may not be read any more.
+  stage.stall("out");
+  await stage.send([...numbers(10, 15), ...numbers(15, 20).map((sent) => ({ ...sent, topic: other }))]);
+  await stage.until(
+    async () => (await sourceOf(gateway)).takenRecords === 20,
+    "both have entered the stream",
+  );
   await stage.admin.createAcls({ creations: [denied] });
-  await stage.until(async () => (await sourceOf(gateway)).state === "degraded", "it is told");
-  const { reason } = await sourceOf(gateway);
-  assertStringIncludes(reason!, `topic ${other}, partition 0: TOPIC_AUTHORIZATION_FAILED`);
-  await stage.send(numbers(10, 20));
-  await stage.until(() => stage.values().length === 20, "the topic that it may read is stored");
+  const told = async () => (await sourceOf(gateway)).reason;
+  const fault = `topic ${other}, partition 0: TOPIC_AUTHORIZATION_FAILED (29)`;
+  await stage.until(async () => await told() === fault, "it is told");
+  assertEquals((await sourceOf(gateway)).state, "degraded");
+  stage.release("out");
+  await stage.until(async () => (await stage.committed([0]))[0] === 10, "what it may read is committed");
+  await stage.send(numbers(20, 25));
+  await stage.until(() => stage.values().length === 25, "the topic that it may read is stored");
+  await stage.until(async () => (await stage.committed([0]))[0] === 15, "and committed");
+  assertEquals((await sourceOf(gateway)).state, "degraded");
   await stage.admin.deleteAcls({ filters: [denied] });
   await stage.until(async () => (await sourceOf(gateway)).state === "up", "it is told, too");
+});
+
+kafka.test("KafkaSource names a topic that it may not even see, and reads it as soon as it may", async () => {
+  await using broker = await KafkaBroker.start({ settings: AUTHORIZING });
+  await using stage = await SourceStage.open(1, broker.address);
+  const other = `${stage.topic}-other`;
+  await stage.createTopic(other, 1);
+  await stage.send([...numbers(0, 5), ...numbers(5, 10).map((sent) => ({ ...sent, topic: other }))]);
+  const denied = denial(other, AclOperations.ALL);
+  await stage.admin.createAcls({ creations: [denied] });
+  const gateway = await stage.gateway({ source: { topics: [stage.topic, other] } });
+  await stage.until(() => stage.values().length === 5, "the topic that it may read is stored");
+  const { state, reason } = await sourceOf(gateway);
+  assertEquals([state, reason], [
+    "degraded",
+    `may not read topic ${JSON.stringify(other)}; allow READ on it, or change topics`,
+  ]);
+  await stage.admin.deleteAcls({ filters: [denied] });
+  await stage.until(() => stage.values().length === 10, "the other is stored");
+  assertEquals((await sourceOf(gateway)).state, "up");
 });
