@@ -13,6 +13,8 @@ import { Framer, type FramerOptions, jsonFlags, type PieceEnd } from "./framer.t
 
 const LF = 10;
 const CR = 13;
+/** Records of a usual length end within these: a search of so few bytes costs less than the string of a chunk. */
+const NEAR_BYTES = 1024;
 const CR_BYTE = new Uint8Array([CR]);
 
 /** Lines of text, or NDJSON when `validateJson`. */
@@ -42,9 +44,8 @@ export class LinesFramer extends Framer {
   }
 
   protected override between(source: Uint8Array, from: number, to: number, last: boolean): number {
-    this.#look(source);
     if (this.#skipping) {
-      const newline = this.#text.indexOf("\n", from);
+      const newline = this.#newlineFrom(source, from);
       if (newline < 0 || newline >= to) return to;
       this.#skipping = false;
       return newline + 1;
@@ -61,7 +62,19 @@ export class LinesFramer extends Framer {
     this.#nextCr = -1;
   }
 
+  /** Index of the next LF, or -1. A scanner finds the ends of lines itself, so that a chunk becomes a string only for a long piece. */
+  #newlineFrom(source: Uint8Array, from: number): number {
+    if (this.#scanner !== null && this.#chunk !== source) {
+      const near = source.subarray(from, from + NEAR_BYTES).indexOf(LF);
+      if (near >= 0) return from + near;
+      if (from + NEAR_BYTES >= source.length) return -1;
+    }
+    this.#look(source);
+    return this.#text.indexOf("\n", from);
+  }
+
   #trusted(source: Uint8Array, from: number, to: number, last: boolean): number {
+    this.#look(source);
     let pos = from;
     while (pos < to) {
       let newline = this.#text.indexOf("\n", pos);
@@ -100,6 +113,7 @@ export class LinesFramer extends Framer {
         pos = at + 1;
         continue;
       }
+      const valueBegin = at;
       scanner.begin(true);
       if (at < to) at = scanner.scan(source, at, to);
       if (scanner.status === ScanStatus.MORE && last) scanner.finish();
@@ -115,7 +129,7 @@ export class LinesFramer extends Framer {
       if (scanner.status === ScanStatus.DONE) { while (at < to && isBlank(source[at])) at++; }
       if (scanner.status === ScanStatus.ERROR || (at < to && source[at] !== LF)) {
         this.#rejectLine(scanner, at, source[at]);
-        const newline = this.#text.indexOf("\n", at);
+        const newline = this.#newlineFrom(source, at);
         if (newline < 0 || newline >= to) {
           this.#skipping = true;
           return to;
@@ -130,7 +144,8 @@ export class LinesFramer extends Framer {
       let end = at;
       if (end > valueEnd && source[end - 1] === CR) end--;
       // A CR that is left stands between tokens or in the blanks of the line.
-      const newline = this.#crBefore(pos, end);
+      const newline = scanner.hadNewline || holdsCr(source, pos, valueBegin) ||
+        holdsCr(source, valueEnd, end);
       if (!this.whole(source, pos, end, jsonFlags(newline))) {
         this.startPieces();
         return pos;
@@ -163,7 +178,6 @@ export class LinesFramer extends Framer {
   }
 
   protected override scanPiece(source: Uint8Array, from: number, to: number): number {
-    this.#look(source);
     if (this.#pendingCr) {
       this.#pendingCr = false;
       if (source[from] === LF) {
@@ -183,7 +197,7 @@ export class LinesFramer extends Framer {
       this.pieceEnd = "more";
       return from;
     }
-    const newline = this.#text.indexOf("\n", from);
+    const newline = this.#newlineFrom(source, from);
     const ended = newline >= 0 && newline < to;
     let end = ended ? newline : to;
     let skip = ended ? 1 : 0;
@@ -198,7 +212,7 @@ export class LinesFramer extends Framer {
       this.pieceSkip = (ended ? newline + 1 : to) - from;
       return from;
     }
-    if (this.#crBefore(from, end)) this.pieceFlags |= SlotFlag.NEWLINE;
+    if (this.#scanner === null && this.#crBefore(from, end)) this.pieceFlags |= SlotFlag.NEWLINE;
     this.pieceSkip = skip;
     this.pieceEnd = ended ? this.#lineEnd(this.writer.recordLength + end - from) : "more";
     if (this.pieceEnd === "bad") this.#skipping = false;
@@ -214,18 +228,27 @@ export class LinesFramer extends Framer {
     if (scanner === null) return true;
     let at = from;
     if (this.#pieceState === "blank") {
-      while (at < to && isBlank(source[at])) at++;
+      at = this.#passBlanks(source, at, to);
       if (at === to) return true;
       this.#pieceState = "value";
     }
     if (this.#pieceState === "value" && at < to) {
       at = scanner.scan(source, at, to);
+      if (scanner.hadNewline) this.pieceFlags |= SlotFlag.NEWLINE;
       if (scanner.status === ScanStatus.ERROR) return this.#bad(scanner.error, shift + at);
       if (scanner.status === ScanStatus.MORE) return true;
       this.#pieceState = "after";
     }
-    while (at < to && isBlank(source[at])) at++;
+    at = this.#passBlanks(source, at, to);
     return at === to || this.#bad(unexpectedByte(source[at], "behind the value"), shift + at);
+  }
+
+  /** The first byte of `source[from, to)` that is no blank. A CR among them is a part of the record. */
+  #passBlanks(source: Uint8Array, from: number, to: number): number {
+    let at = from;
+    while (at < to && isBlank(source[at])) at++;
+    if (holdsCr(source, from, at)) this.pieceFlags |= SlotFlag.NEWLINE;
+    return at;
   }
 
   #bad(reason: string, at: number): boolean {
@@ -263,4 +286,9 @@ export class LinesFramer extends Framer {
 
 function isBlank(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === CR;
+}
+
+function holdsCr(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] === CR) return true;
+  return false;
 }
