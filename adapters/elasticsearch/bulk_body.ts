@@ -54,11 +54,12 @@ export class BulkBody {
     gathered.restart(batch.bytes + batch.count * USUAL_ACTION_BYTES);
     for (let i = 0; i < batch.count; i++) {
       const start = gathered.length;
-      const isShort = copiesUnseen && isShortLine(batch, i);
+      const length = batch.valueLength(i);
+      const isShort = copiesUnseen && length <= MAX_COPIED_BYTES && isPlainJson(batch, i);
       const document = isShort ? NOTHING : documentOf(batch, i);
       const refusal = document === null ? NOT_AN_OBJECT : actions.append(batch, i, document, gathered);
       const actionEnd = gathered.length;
-      if (document === null || refusal !== null || isShort && !copyObject(batch, i, gathered)) {
+      if (document === null || refusal !== null || isShort && !copyObject(batch, i, length, gathered)) {
         gathered.truncate(start);
         outcomes.reject(i, refusal ?? NOT_AN_OBJECT);
         continue;
@@ -116,16 +117,14 @@ export class BulkBody {
   }
 }
 
-/** Whether record `i` is known to be JSON on one line, and short enough to be copied. */
-function isShortLine(batch: Batch, i: number): boolean {
-  return batch.valueLength(i) <= MAX_COPIED_BYTES && batch.isJson(i) && !batch.hasNewline(i) &&
-    !batch.isCloudEvent(i);
+/** Whether record `i` is known to be JSON on one line. */
+function isPlainJson(batch: Batch, i: number): boolean {
+  return batch.isJson(i) && !batch.hasNewline(i) && !batch.isCloudEvent(i);
 }
 
-/** Appends the value of record `i`, unless it is no object: then false. */
-function copyObject(batch: Batch, i: number, target: GatherBuffer): boolean {
+/** Appends the value of record `i`, of `length` bytes, unless it is no object: then false. */
+function copyObject(batch: Batch, i: number, length: number, target: GatherBuffer): boolean {
   const from = target.length;
-  const length = batch.valueLength(i);
   const bytes = target.reserve(length);
   batch.copyValue(i, bytes, from);
   target.advance(length);

@@ -139,13 +139,15 @@ export class SegmentBatch implements Batch {
   }
 
   copyValue(i: number, target: Uint8Array, offset: number): number {
-    const length = this.#word(i, SlotWord.VALUE_LENGTH);
-    if (this.#flags(i) & SlotFlag.SPANS) {
+    const position = this.positions[i];
+    const { words, bytes } = this.buffers[position >>> 16].buffer.segment;
+    const base = words.length - ((position & 0xffff) + 1) * SLOT_WORDS;
+    const length = words[base + SlotWord.VALUE_LENGTH];
+    if (words[base + SlotWord.FLAGS_AND_KEY_LENGTH] & SlotFlag.SPANS) {
       this.#copyRun(i, 0, length, target, offset);
       return length;
     }
-    const from = this.#word(i, SlotWord.VALUE_OFFSET);
-    const { bytes } = this.#segment(i);
+    const from = words[base + SlotWord.VALUE_OFFSET];
     if (length > SMALL_COPY_BYTES) target.set(bytes.subarray(from, from + length), offset);
     else for (let k = 0; k < length; k++) target[offset + k] = bytes[from + k];
     return length;
@@ -256,11 +258,16 @@ export class SegmentBatch implements Batch {
   }
 
   copyId(i: number, target: Uint8Array, offset: number): number {
-    const idLength = this.#metaWord(i, MetaWord.ID_AND_KEY_LENGTH) & 0xffff;
-    if (idLength > 0 || this.#flags(i) & SlotFlag.CLOUD_EVENT_JSON) {
+    const position = this.positions[i];
+    const slot = position & 0xffff;
+    const { words, fillSeq } = this.buffers[position >>> 16].buffer.segment;
+    const base = words.length - (slot + 1) * SLOT_WORDS;
+    const meta = words[base + SlotWord.META_OFFSET] >> 2;
+    const isGiven = (words[meta + MetaWord.ID_AND_KEY_LENGTH] & 0xffff) > 0;
+    if (isGiven || words[base + SlotWord.FLAGS_AND_KEY_LENGTH] & SlotFlag.CLOUD_EVENT_JSON) {
       return copyText(this.id(i), target, offset);
     }
-    return this.#ids.write(this.#segment(i).fillSeq, this.slot(i), target, offset);
+    return this.#ids.write(fillSeq, slot, target, offset);
   }
 
   acceptedAtMs(i: number): number {

@@ -7,7 +7,7 @@
 
 const encoder = new TextEncoder();
 const DIGITS = encoder.encode("0123456789abcdefghijklmnopqrstuvwxyz");
-const RADIX = DIGITS.length;
+const RADIX = 36;
 
 /** Ids of one life of the gateway: its prefix, the number of the segment's filling, `-` and the slot, to base 36. */
 export class OwnIds {
@@ -35,14 +35,14 @@ export class OwnIds {
     }
     const head = this.#head;
     let digits = 1;
-    for (let rest = slot; rest >= RADIX; rest = Math.floor(rest / RADIX)) digits++;
+    for (let rest = slot; rest >= RADIX; rest = rest / RADIX | 0) digits++;
     const length = head.length + digits;
     if (offset + length > target.length) return -1;
     for (let at = 0; at < head.length; at++) target[offset + at] = head[at];
     let rest = slot;
     for (let at = offset + length - 1; at >= offset + head.length; at--) {
       target[at] = DIGITS[rest % RADIX];
-      rest = Math.floor(rest / RADIX);
+      rest = rest / RADIX | 0;
     }
     return length;
   }
