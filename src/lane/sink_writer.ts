@@ -15,6 +15,9 @@ import { backoffMs, type RetryPolicy } from "./retry.ts";
 import type { SinkGate } from "./sink_gate.ts";
 import { wasRefused, type WriteEnd } from "./write_end.ts";
 
+/** How long a write may take to settle when the writer closes, ms: what ends by its signal ends at once. */
+const SETTLE_MS = 500;
+
 /** A lane as its writer sees it. */
 export interface WritingLane {
   /** Bytes that it would send next, about: what the turn costs. */
@@ -159,19 +162,24 @@ export class SinkWriter {
   }
 
   /**
-   * Aborts the writes in flight, whose records were given up, waits until they have settled or `signal` is aborted, and
-   * closes the adapter. No lane may be woken any more.
+   * Aborts the writes in flight, whose records were given up, and closes the adapter when they have settled, or after
+   * `SETTLE_MS`, as a sink may keep a write of unknown outcome until it is closed. Resolves when all have settled, or
+   * `signal` is aborted. No lane may be woken any more.
    */
   async close(signal: AbortSignal): Promise<void> {
     this.#closed = true;
     this.#openTimer?.cancel();
     this.#removeWaker();
     for (const abort of this.#aborts) abort.abort(new Error("the gateway stops"));
-    await this.whenIdle(signal);
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(() => late.abort(), SETTLE_MS);
+    await this.whenIdle(AbortSignal.any([signal, late.signal]));
+    timer.cancel();
     await this.#opening;
     const adapter = this.#adapter;
     this.#adapter = null;
     await adapter?.close(signal);
+    await this.whenIdle(signal);
   }
 
   #startOne(): boolean {

@@ -149,7 +149,7 @@ export interface SinkAdapter {
   write(batch: Batch, signal: AbortSignal): WriteResult | Promise<WriteResult>;
   /** Resolves when the sink can be reached and would take records; else rejects with what is wrong. */
   check(signal: AbortSignal): void | Promise<void>;
-  /** Lets go of everything. No write is in flight. */
+  /** Lets go of everything. No write is in flight but those that did not settle when they were aborted: they end now. */
   close(signal: AbortSignal): void | Promise<void>;
 }
 

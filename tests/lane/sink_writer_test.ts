@@ -4,9 +4,10 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { SegmentBatch } from "../../src/lane/batch.ts";
+import { SegmentBatch } from "../../src/lane/batch.ts";
 import { SinkGate } from "../../src/lane/sink_gate.ts";
 import { SinkWriter, type WritingLane } from "../../src/lane/sink_writer.ts";
+import type { SinkAdapter, WriteResult } from "../../src/sink/adapter.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
@@ -19,11 +20,8 @@ const EAGER: WritingLane = {
   end: () => {},
 };
 
-/** A writer of a sink whose every open fails, with `reason(n)` for the n-th. */
-function unopenable(reason: (attempt: number) => string) {
-  const clock = new ManualClock();
-  const log = new LogLines();
-  const openedAtMs: number[] = [];
+/** A writer of a sink that opens so. */
+function writerOf(clock: ManualClock, log: LogLines, open: () => Promise<SinkAdapter>): SinkWriter {
   const gate = new SinkGate({
     sink: "far",
     clock,
@@ -32,7 +30,7 @@ function unopenable(reason: (attempt: number) => string) {
     downAfterMs: 60_000,
     log,
   });
-  const writer = new SinkWriter({
+  return new SinkWriter({
     gate,
     writesInFlight: 1,
     framingBytes: 0,
@@ -41,10 +39,18 @@ function unopenable(reason: (attempt: number) => string) {
     clock,
     random: () => 1,
     log,
-    open: () => {
-      openedAtMs.push(clock.nowMs());
-      return Promise.reject(new Error(reason(openedAtMs.length)));
-    },
+    open,
+  });
+}
+
+/** A writer of a sink whose every open fails, with `reason(n)` for the n-th. */
+function unopenable(reason: (attempt: number) => string) {
+  const clock = new ManualClock();
+  const log = new LogLines();
+  const openedAtMs: number[] = [];
+  const writer = writerOf(clock, log, () => {
+    openedAtMs.push(clock.nowMs());
+    return Promise.reject(new Error(reason(openedAtMs.length)));
   });
   writer.addLane(EAGER, 1);
   return { clock, log, openedAtMs, writer };
@@ -76,4 +82,31 @@ Deno.test("SinkWriter logs that a sink cannot be opened once for each reason, no
     ["cannot open sink, will try again", "no such host"],
   ]);
   await writer.close(AbortSignal.abort());
+});
+
+Deno.test("SinkWriter.close() closes the adapter of a write that settles at nothing else, and resolves when it has", async () => {
+  const clock = new ManualClock();
+  const written = Promise.withResolvers<WriteResult>();
+  const ended: string[] = [];
+  const lane: WritingLane = {
+    ...EAGER,
+    next: () => new SegmentBatch("s", "id-"),
+    end: (_, { kind }) => void ended.push(kind),
+  };
+  const adapter: SinkAdapter = {
+    write: () => written.promise,
+    check: () => {},
+    close: () => written.reject(new Error("closed before the sink had told")),
+  };
+  const writer = writerOf(clock, new LogLines(), () => Promise.resolve(adapter));
+  writer.addLane(lane, 1);
+  writer.wake(lane);
+  await writer.openNow();
+  assertEquals(writer.inFlight, 1);
+  const closed = writer.close(new AbortController().signal);
+  await clock.run(499);
+  assertEquals(ended, []);
+  await clock.run(1);
+  await closed;
+  assertEquals([ended, writer.inFlight, clock.pending], [["unknown"], 0, 0]);
 });
