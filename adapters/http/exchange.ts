@@ -13,6 +13,8 @@ import { byteLength } from "./body.ts";
 /** Read off and thrown away, so that the connection can be used again; an answer that is longer costs the connection. */
 const MAX_DROPPED_BYTES = 64 * 1024;
 
+const UNREAD = "before the body was read";
+
 /** Where requests go and how. */
 export interface Endpoint {
   /** `http:` or `https:`. */
@@ -92,6 +94,7 @@ function attempt(
   const request = send(url, { method, headers, agent });
   let answer: Answer | null = null;
   let failure: unknown = null;
+  let isSent = false;
   // On a connection that was used before, Deno 2.9.6 tells the end of the connection and nothing of the request.
   const giveUp = (reason?: Error) => {
     if (request.socket?.destroyed) return settle();
@@ -100,17 +103,22 @@ function attempt(
   };
   const onAbort = () => giveUp(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
+  request.on("finish", () => isSent = true);
   request.on("error", (error: unknown) => failure ??= error);
   request.on("response", (response) => {
     answer = new IncomingAnswer(response, endpoint.maxAnswerBytes, giveUp);
+    // A refusal may come before the body was read, which it then may never be.
+    response.on("end", () => {
+      if (!isSent && !isSuccess(answer!)) giveUp();
+    });
   });
   const settle = () => {
     signal.removeEventListener("abort", onAbort);
-    if (answer !== null) resolve({ kind: "answer", answer });
+    if (answer !== null && (isSent || !isSuccess(answer))) resolve({ kind: "answer", answer });
     else {
       const error = signal.aborted
         ? signal.reason
-        : failure ?? new Error("the connection was closed without an answer");
+        : failure ?? new Error(`the connection was closed ${answer === null ? "without an answer" : UNREAD}`);
       resolve({ kind: "failed", error, wasIdle: request.reusedSocket });
     }
   };
@@ -121,6 +129,11 @@ function attempt(
   request.end();
   request.uncork();
   return promise;
+}
+
+/** A server that has not read a body cannot have stored it, whatever it says. */
+function isSuccess({ status }: Answer): boolean {
+  return status < 300;
 }
 
 /** An answer whose body is being read off. */

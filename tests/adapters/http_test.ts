@@ -1,5 +1,7 @@
 /** The `http` sink against a real server that answers well, badly, late, or not at all. @module */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { type HttpOptions, httpSink } from "../../adapters/http.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type Pressure, type SinkAdapter, type WriteResult } from "../../src/sink/adapter.ts";
@@ -223,6 +225,49 @@ Deno.test("http write() believes the head of an answer whose body breaks off or 
     });
   }
 });
+
+/** Runs `body` with a sink on a server that answers when it has the first bytes of a request, and reads no more. */
+async function withEarlyAnswer(
+  answered: string,
+  body: (sink: SinkAdapter, answeredBy: Promise<Socket>) => Promise<void>,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const server = createServer((socket) => {
+    socket.on("error", () => {}); // the sink cuts it off
+    socket.once("data", () => {
+      socket.pause();
+      socket.write(answered, () => resolve(socket));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const sink = await open({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+  try {
+    await body(sink, promise);
+  } finally {
+    await sink.close(NEVER);
+    (await promise).destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** More than the kernel holds for a server that does not read. */
+const UNREADABLE = new HeapBatch(Array(512).fill("x".repeat(32_768)), { layout: "apart" });
+
+Deno.test("http write() takes a refusal that comes before the body was read, at once", () =>
+  withEarlyAnswer("HTTP/1.1 429 Later\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno", async (sink) => {
+    const result = written(await sink.write(UNREADABLE, NEVER));
+    assertEquals(result.pressure, { kind: "throttle", delayMs: 7000 });
+    assertEquals(outcomesOf(result)[0], RETRYABLE);
+  }));
+
+Deno.test("http write() takes a success that comes before the body was read for none", () =>
+  withEarlyAnswer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", async (sink, answeredBy) => {
+    const writing = Promise.resolve(sink.write(UNREADABLE, NEVER));
+    (await answeredBy).destroy();
+    const result = written(await writing);
+    assertEquals(outcomesOf(result)[0], RETRYABLE);
+    assertMatch(result.reasons!.get(0)!, /before the body was read|ECONNRESET|EPIPE/);
+  }));
 
 Deno.test("http write() is given up also on a connection that answered before", () =>
   withSink({}, async (sink, target) => {
