@@ -80,6 +80,10 @@ export class SourceStage implements AsyncDisposable {
 
   async createTopic(topic: string, partitions: number): Promise<void> {
     await this.admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+    // The broker answers when the topic is decided on, and knows of it itself a little later.
+    const isKnown = () =>
+      this.admin.metadata({ topics: [topic], forceUpdate: true }).then(() => true, () => false);
+    await this.until(isKnown, "the broker knows the topic");
   }
 
   /** What stands before the partition in the ids of the topic's records: its name, and its id as Kafka's tools print it. */
