@@ -104,7 +104,7 @@ export class Sources {
         refusedRecords: refused,
         offsetResets: resets,
         heldBytes: source.session?.heldBytes ?? 0,
-        partitions: [...source.session?.readers.values() ?? []].map((reader) => ({
+        partitions: [...source.session?.readers ?? []].map((reader) => ({
           topic: reader.topic,
           partition: reader.partition,
           position: reader.position,

@@ -10,6 +10,7 @@
 import type { Consumer, ConsumerOptions } from "@platformatic/kafka";
 import type { AbortedTransaction, FetchedBatch } from "./fetched.ts";
 import { Fault, isFault, isForbiddenTopic, isUnknownTopic } from "./kafka_faults.ts";
+import type { PartitionAnswer, PartitionOffset, TopicPartition } from "./topic_partition.ts";
 
 /** How brokers are reached. */
 export type KafkaConnection =
@@ -41,27 +42,8 @@ export interface MemberOptions {
   readonly maxWaitMs: number;
 }
 
-/** A partition by name and number. */
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-/** A partition and an offset in it. */
-export interface PartitionOffset extends TopicPartition {
-  readonly offset: number;
-}
-
 /** Why a topic cannot be read: it is not there, or the gateway may not see whether it is. */
 export type TopicLack = "missing" | "forbidden";
-
-/** What a broker says of one partition. */
-export interface PartitionAnswer extends TopicPartition {
-  /** Number of the error in the protocol; 0 when there is none. */
-  readonly errorCode: number;
-  /** Its name in the protocol. */
-  readonly errorName: string;
-}
 
 /** What was fetched of one partition, or why nothing was. */
 export interface FetchedPartition extends PartitionAnswer {

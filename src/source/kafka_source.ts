@@ -7,7 +7,7 @@
 import { rejectedBy, sleep } from "../core/clock.ts";
 import { GroupSession, type SessionCounts, type SessionOptions } from "./group_session.ts";
 import { reasonOf } from "./kafka_faults.ts";
-import type { KafkaConnection, TopicLack } from "./group_member.ts";
+import type { KafkaConnection } from "./group_member.ts";
 
 /** Pause before the next try to join, ms; it doubles from there. */
 const FIRST_RETRY_MS = 250;
@@ -84,7 +84,7 @@ export class KafkaSource {
 
   /** The stream's door may be another one. */
   rebind(): void {
-    this.#session?.rebind();
+    this.#session?.readers.rebind();
   }
 
   /** Fetches nothing more. What has entered the stream is still settled; the rest stays in Kafka. */
@@ -95,7 +95,7 @@ export class KafkaSource {
 
   /** Resolves when everything that entered the stream is settled. `stop` comes before. */
   async settled(): Promise<void> {
-    await this.#session?.settled();
+    await this.#session?.readers.settled();
   }
 
   /**
@@ -119,17 +119,7 @@ export class KafkaSource {
 
   /** What cannot be read while the rest is. */
   get #lacks(): string[] {
-    if (this.#session === null) return [];
-    return [
-      ...sentenceOf(this.#session.lacking, "missing", "there is no topic", "create it, or change topics"),
-      ...sentenceOf(
-        this.#session.lacking,
-        "forbidden",
-        "may not read topic",
-        "allow READ on it, or change topics",
-      ),
-      ...this.#session.faults,
-    ];
+    return this.#session?.faults ?? [];
   }
 
   async #run(): Promise<void> {
@@ -180,17 +170,6 @@ export class KafkaSource {
     if (reason !== this.#reason) this.#options.log.warn("cannot go on reading: tries again", { reason });
     this.#reason = reason;
   }
-}
-
-/** What is said of those of `lacking` that are not read for `lack`: nothing when there are none. */
-function sentenceOf(
-  lacking: ReadonlyMap<string, TopicLack>,
-  lack: TopicLack,
-  fact: string,
-  advice: string,
-): string[] {
-  const topics = [...lacking].filter(([, each]) => each === lack).map(([topic]) => JSON.stringify(topic));
-  return topics.length === 0 ? [] : [`${fact} ${topics.join(", ")}; ${advice}`];
 }
 
 function add(sum: SessionCounts, more: SessionCounts): void {
