@@ -65,11 +65,13 @@ export function unknownTypeReason(contentType: string): string {
     : `the type ${JSON.stringify(contentType)} is not known`;
 }
 
-/** The format of a body of no type, or of `curl -d`'s, by its first byte that is not blank; null while all are blank. */
-export function sniff(bytes: Uint8Array): "json" | "lines" | null {
-  for (const byte of bytes) {
-    if (byte === 32 || byte === 9 || byte === 10 || byte === 13) continue;
-    return byte === 0x7b || byte === 0x5b ? "json" : "lines";
+/** The format of a body of no type, or of `curl -d`'s, by its first byte that is not blank; null while all of `chunks` are. */
+export function sniff(chunks: readonly Uint8Array[]): "json" | "lines" | null {
+  for (const bytes of chunks) {
+    for (const byte of bytes) {
+      if (byte === 32 || byte === 9 || byte === 10 || byte === 13) continue;
+      return byte === 0x7b || byte === 0x5b ? "json" : "lines";
+    }
   }
   return null;
 }

@@ -8,17 +8,17 @@ import type { RejectedRecord } from "./framer.ts";
 /** What happened to a request's records. */
 export interface Tally {
   /** Records taken, dead-lettered ones included. */
-  accepted: number;
+  readonly accepted: number;
   /** Index of the first record not consumed. */
-  next: number;
+  readonly nextIndex: number;
   /** Records refused by validation. */
-  rejectedCount: number;
+  readonly rejectedCount: number;
   /** The first 100 of them. */
-  rejected: readonly RejectedRecord[];
+  readonly rejected: readonly RejectedRecord[];
   /** Of the accepted, those in a dead letter. */
-  deadLettered: number;
+  readonly deadLettered: number;
   /** Records that a full sink was left out of, by sink. */
-  shed: Readonly<Record<string, number>> | null;
+  readonly shed: Readonly<Record<string, number>> | null;
 }
 
 /** A whole answer. */
@@ -110,7 +110,7 @@ export function problemReply(
     status,
     detail,
     accepted: tally?.accepted ?? 0,
-    next: tally?.next ?? 0,
+    next: tally?.nextIndex ?? 0,
     ...(tally && (tally.rejectedCount > 0 || tally.deadLettered > 0 || tally.shed) ? resultOf(tally) : {}),
     ...members,
   };
@@ -124,7 +124,7 @@ export function problemReply(
 function resultOf(tally: Tally): Record<string, unknown> {
   return {
     accepted: tally.accepted,
-    next: tally.next,
+    next: tally.nextIndex,
     rejectedCount: tally.rejectedCount,
     rejected: tally.rejected,
     ...(tally.deadLettered > 0 ? { deadLettered: tally.deadLettered } : {}),

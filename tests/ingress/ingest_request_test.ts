@@ -209,7 +209,7 @@ Deno.test("IngestRequest answers 200 when the last record is settled, and 503 wh
   const stream = new FakeStream({ segments: 8, policy: { ack: "delivered" } });
   const served = stream.whole("1\n2");
   const stopped = stream.whole("3");
-  stopped.request.stop();
+  stopped.request.answer.stop();
   assertEquals([stopped.exchange.answer?.status, stopped.exchange.answer?.body.accepted], [503, 1]);
   assertEquals(served.exchange.answer, null);
   stream.hold();

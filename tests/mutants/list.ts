@@ -161,7 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "shedding is not told",
-    file: "src/ingress/ingest_request.ts",
+    file: "src/ingress/ingest_answer.ts",
     from: "shed[sink] = (shed[sink] ?? 0) + committed.records;",
     to: "shed[sink] = 0;",
     tests: PRESSURE,

@@ -101,7 +101,7 @@ export class SimClient implements Exchange {
 
   /** Whether its records are taken, as far as the gateway shows. */
   get isTaken(): boolean {
-    return this.#ingest !== null && !this.#ingest.reads;
+    return this.#ingest !== null && !this.#ingest.answer.reads;
   }
 
   header(name: string): string | undefined {
