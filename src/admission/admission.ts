@@ -11,10 +11,15 @@
 import { assert } from "../core/assert.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Segment } from "../buffer/segment.ts";
+import { SteadyRate } from "../limit/steady_rate.ts";
 import { type Limits, TokenBucket } from "../limit/token_bucket.ts";
 import type { ResultPartition } from "../partition/result_partition.ts";
+import type { AdmittedBody, PausedReader } from "./arrivals.ts";
+import { OpenBodies } from "./open_bodies.ts";
+import { QuotaReaders } from "./quota_readers.ts";
 import { ReturnPromises } from "./return_promises.ts";
 import type { SourceGate } from "./source_control.ts";
+import { WaitingBodies } from "./waiting_bodies.ts";
 
 /** Part of a quota's wait that may be added, so that its clients do not come back together. */
 const QUOTA_JITTER = 0.2;
@@ -22,48 +27,8 @@ const QUOTA_JITTER = 0.2;
 /** Longest until those whom a sink's controller keeps out look again, ms: it may have changed its mind. */
 const MAX_LOOK_MS = 1_000;
 
-/** Time in which the rate for bookings follows the drain's, to two thirds, ms. */
+/** The rate for bookings is the drain's without its short dips, ms: a booking half a minute ahead must not double for a pause of the collector. */
 const STEADY_MS = 3_000;
-
-/** Order of arrival of whatever waits for a stream's buffers, over all streams. */
-let arrivals = 0;
-
-/** The age of one that arrives now; lower is older. */
-export function nextAge(): number {
-  return arrivals++;
-}
-
-/** A socket that is not read until there is room for what was read of it. */
-export interface PausedReader {
-  /** Order in which it began to wait; lower is older. */
-  readonly age: number;
-  /** Bytes of the message that comes first. */
-  readonly expectedBytes: number;
-  /** There may be room now. True when it waits for it no longer. */
-  retry(): boolean;
-  /** The quota may have tokens again. */
-  quotaOpened(): void;
-}
-
-/** A body as admission sees it. */
-export interface AdmittedBody {
-  /** Order of arrival at the gateway; lower is older. */
-  readonly age: number;
-  /** Whether it comes back at a time that it was told. */
-  readonly promised: boolean;
-  /** Bytes that it wants to bring, as far as is known. */
-  readonly expectedBytes: number;
-  /** Segments that it would give back. */
-  readonly heldSegments: number;
-  /** Clock time of the last byte that its client sent; Infinity while it is not read. */
-  readonly lastByteMs: number;
-  /** Gives everything back that is not accepted and answers 429: an older body needs it. */
-  evict(): void;
-  /** There may be a segment now. True when the body no longer waits. */
-  retry(): boolean;
-  /** The wait is over: answer 429. */
-  expire(): void;
-}
 
 /** How the part that binds drains, for `Retry-After`. */
 export interface Drain {
@@ -73,13 +38,6 @@ export interface Drain {
   readonly stalledMs: number;
   /** What the sink itself asked for, ms. */
   readonly hintMs: number;
-}
-
-interface Waiting {
-  readonly body: AdmittedBody;
-  /** What it wanted to bring when it began to wait. */
-  readonly bytes: number;
-  timer: Timer;
 }
 
 /** Admission to one stream. */
@@ -100,19 +58,15 @@ export class Admission {
   readonly #quota: TokenBucket | null;
   readonly #source: SourceGate | null;
   #sourceTimer: Timer | null = null;
-  /** Oldest first. */
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
+  readonly #waiting: WaitingBodies;
   /** Oldest first; as many as there are connections. */
   readonly #readers: Set<PausedReader> = new Set();
-  readonly #quotaReaders: Set<PausedReader> = new Set();
-  #quotaTimer: Timer | null = null;
+  readonly #quotaReaders: QuotaReaders;
   /** Room that clients were told they have, bytes; see `addCredit`. */
   #creditBytes = 0;
   /** Bodies that hold segments of their own. */
-  readonly #open: Set<AdmittedBody> = new Set();
-  #steadyBytesPerSecond = 0;
-  #steadyAtMs = 0;
+  readonly #open = new OpenBodies();
+  readonly #steady = new SteadyRate(STEADY_MS);
   #serving = false;
   #serveAgain = false;
 
@@ -141,17 +95,22 @@ export class Admission {
     this.#drain = options.drain;
     this.#source = options.source ?? null;
     this.#promises = new ReturnPromises(options.random);
+    this.#waiting = new WaitingBodies(options.clock, (body) => {
+      body.expire();
+      this.serve();
+    });
+    this.#quotaReaders = new QuotaReaders(options.clock);
     this.#quota = options.quota && quotaAfter(options.quotaBefore, options.quota, options.clock.nowMs());
   }
 
   /** Bodies that wait for a segment. */
   get waiters(): number {
-    return this.#waiting.length;
+    return this.#waiting.count;
   }
 
   /** Bodies that are arriving and hold segments. */
   get openBodies(): number {
-    return this.#open.size;
+    return this.#open.count;
   }
 
   /** Sockets that are not read for want of room. */
@@ -231,36 +190,20 @@ export class Admission {
   /** The body holds none any more. */
   closed(body: AdmittedBody): void {
     this.#open.delete(body);
-    this.#leave(body);
+    this.#waiting.leave(body);
     this.serve();
   }
 
   /** Lets `body` wait for at most `maxMs`; `anew` from now also if it waits already. False when too many wait: answer 429 now. */
   wait(body: AdmittedBody, maxMs: number, anew = false): boolean {
-    const already = this.#waiting.find((waiting) => waiting.body === body);
-    if (already !== undefined) {
-      if (!anew) return true;
-      already.timer.cancel();
-      already.timer = this.#expireAfter(body, maxMs);
+    if (this.#waiting.has(body)) {
+      if (anew) this.#waiting.extend(body, maxMs);
       return true;
     }
-    if (this.#waiting.length >= this.#maxWaiters) return false;
-    const timer = this.#expireAfter(body, maxMs);
-    let at = this.#waiting.length;
-    while (at > 0 && this.#waiting[at - 1].body.age > body.age) at--;
-    const bytes = body.expectedBytes;
-    this.#waitingBytes += bytes;
-    this.#waiting.splice(at, 0, { body, bytes, timer });
+    if (this.#waiting.count >= this.#maxWaiters) return false;
+    this.#waiting.add(body, maxMs);
     this.#lookAtSource();
     return true;
-  }
-
-  #expireAfter(body: AdmittedBody, maxMs: number): Timer {
-    return this.#clock.setTimer(() => {
-      this.#leave(body);
-      body.expire();
-      this.serve();
-    }, maxMs);
   }
 
   /** Segments may have come home: those who wait are served, oldest first. */
@@ -284,7 +227,7 @@ export class Admission {
   /** Who waits because of a sink's controller is served when that lets in again. */
   #lookAtSource(): void {
     if (this.#source === null) return;
-    if (this.#waiting.length === 0 && this.#readers.size === 0) {
+    if (this.#waiting.count === 0 && this.#readers.size === 0) {
       this.#sourceTimer?.cancel();
       this.#sourceTimer = null;
       return;
@@ -300,25 +243,25 @@ export class Admission {
 
   /** Serves the one that waits longest, a request or a socket. False when there is no room for it, or nobody waits. */
   #serveFirst(): boolean {
-    const waiting = this.#waiting[0];
+    const body = this.#waiting.first;
     const reader: PausedReader | undefined = this.#readers.values().next().value;
-    if (reader !== undefined && (waiting === undefined || reader.age < waiting.body.age)) {
+    if (reader !== undefined && (body === null || reader.age < body.age)) {
       if (!this.sourceIsOpen || !this.partition.hasRoomFor(reader.expectedBytes) || !reader.retry()) {
         return false;
       }
       this.#readers.delete(reader);
       return true;
     }
-    if (waiting === undefined || !this.#sourceLetsIn(waiting.body)) return false;
-    if (!this.partition.hasRoomFor(waiting.body.expectedBytes) || !waiting.body.retry()) return false;
-    this.#leave(waiting.body);
+    if (body === null || !this.#sourceLetsIn(body)) return false;
+    if (!this.partition.hasRoomFor(body.expectedBytes) || !body.retry()) return false;
+    this.#waiting.leave(body);
     return true;
   }
 
   /** Whether nobody waits who is older. */
   #isFirst(age: number): boolean {
-    const waiting = this.#waiting[0];
-    if (waiting !== undefined && waiting.body.age < age) return false;
+    const body = this.#waiting.first;
+    if (body !== null && body.age < age) return false;
     const reader: PausedReader | undefined = this.#readers.values().next().value;
     return reader === undefined || reader.age >= age;
   }
@@ -351,26 +294,12 @@ export class Admission {
 
   /** `reader` is told by `quotaOpened` when the quota may have tokens for a record of `bytes`. */
   waitForQuota(reader: PausedReader, bytes: number): void {
-    this.#quotaReaders.add(reader);
-    const waitMs = this.#quota?.waitMs(1, bytes, this.#clock.nowMs()) ?? 0;
-    // One timer for all: those behind the first are asked again when it is due.
-    this.#quotaTimer ??= this.#clock.setTimer(() => this.#openQuota(), Math.max(1, Math.min(waitMs, 1_000)));
-  }
-
-  #openQuota(): void {
-    this.#quotaTimer = null;
-    const readers = [...this.#quotaReaders];
-    this.#quotaReaders.clear();
-    for (const reader of readers) {
-      // Once it is used up again the others wait on, in their order.
-      if (this.#quotaTimer === null) reader.quotaOpened();
-      else this.#quotaReaders.add(reader);
-    }
+    this.#quotaReaders.add(reader, this.#quota?.waitMs(1, bytes, this.#clock.nowMs()) ?? 0);
   }
 
   /** `reader` waits no longer. */
   leaveReading(reader: PausedReader): void {
-    this.#quotaReaders.delete(reader);
+    this.#quotaReaders.leave(reader);
     if (this.#readers.delete(reader)) this.serve();
   }
 
@@ -382,24 +311,25 @@ export class Admission {
 
   /** Refuses everyone who waits and everyone who holds: the stream goes. */
   close(): void {
-    for (const { body } of [...this.#waiting]) {
-      this.#leave(body);
+    for (const body of this.#waiting) {
+      this.#waiting.leave(body);
       body.expire();
     }
-    for (const body of [...this.#open]) body.evict();
+    for (const body of this.#open) body.evict();
   }
 
   /** Seconds for `Retry-After` of a request of `bytes` bytes that found no room; `again`: though it came as it was told. */
   retryAfterSeconds(bytes: number, again = false): number {
     this.refused++;
     const drain = this.#drain();
+    const now = this.#clock.nowMs();
     // While nothing has drained yet, a second is as good a guess as a minute, and found out sooner.
     const { pool } = this.partition;
-    const bytesPerSecond = this.#steadyRate(drain.bytesPerSecond) || pool.size * pool.segmentBytes;
+    const bytesPerSecond = this.#steady.follow(drain.bytesPerSecond, now) || pool.size * pool.segmentBytes;
     // Of those who wait, more than drains while they may wait will be refused, and booked, themselves.
-    const aheadBytes = Math.min(this.#waitingBytes, bytesPerSecond * this.#maxWaitMs / 1000);
+    const aheadBytes = Math.min(this.#waiting.bytes, bytesPerSecond * this.#maxWaitMs / 1000);
     const refusal = { ...drain, needBytes: Math.max(1, bytes), bytesPerSecond, aheadBytes, again };
-    return this.#promises.book(refusal, this.#clock.nowMs());
+    return this.#promises.book(refusal, now);
   }
 
   /** Seconds for `Retry-After` of a request that the quota refused. */
@@ -420,73 +350,18 @@ export class Admission {
     return quota === null || quota.waitMs(1, 1, this.#clock.nowMs()) === 0;
   }
 
-  /** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), for a stream with a quota. */
-  rateLimitHeaders(): readonly string[] {
-    const quota = this.#quota;
-    if (quota === null) return [];
-    const tokens = quota.tokens(this.#clock.nowMs());
-    const policies: string[] = [];
-    const limits: string[] = [];
-    for (
-      const [name, unit, max, left, rate] of [
-        ["records", "requests", quota.maxRecords, tokens.records, quota.limits.recordsPerSecond],
-        ["bytes", "content-bytes", quota.maxBytes, tokens.bytes, quota.limits.bytesPerSecond],
-      ] as const
-    ) {
-      if (rate === undefined) continue;
-      const windowSeconds = Math.max(1, Math.ceil(max / rate));
-      policies.push(`"${name}";q=${Math.floor(max)};w=${windowSeconds};qu="${unit}"`);
-      limits.push(
-        `"${name}";r=${Math.max(0, Math.floor(left))};t=${Math.max(0, Math.ceil((max - left) / rate))}`,
-      );
-    }
-    return ["RateLimit-Policy", policies.join(", "), "RateLimit", limits.join(", ")];
-  }
-
-  /** The drain's rate without its short dips: a booking half a minute ahead must not double for a pause of the collector. */
-  #steadyRate(rate: number): number {
-    const now = this.#clock.nowMs();
-    const weight = this.#steadyBytesPerSecond === 0 ? 1 : 1 - Math.exp((this.#steadyAtMs - now) / STEADY_MS);
-    this.#steadyBytesPerSecond += (rate - this.#steadyBytesPerSecond) * weight;
-    this.#steadyAtMs = now;
-    return this.#steadyBytesPerSecond;
-  }
-
   #takeFromYounger(body: AdmittedBody): Segment | null {
-    let youngest: AdmittedBody | null = null;
-    for (const other of this.#open) {
-      if (other.age > body.age && other.heldSegments > 0 && (youngest === null || other.age > youngest.age)) {
-        youngest = other;
-      }
-    }
-    youngest ??= this.#silentBody(body);
-    if (youngest === null) return null;
+    const other = this.#open.victimOf(body, this.#clock.nowMs() - this.#maxStallMs);
+    if (other === null) return null;
     this.gaveBack++;
     // What comes free is for the one that asked; the others are looked at afterwards.
     const serving = this.#serving;
     this.#serving = true;
-    youngest.evict();
+    other.evict();
     const segment = this.partition.pool.tryRequest(true);
     this.#serving = serving;
     if (!serving) this.#clock.defer(() => this.serve());
     return segment;
-  }
-
-  /** A body that others wait for, though its client sends nothing: whatever its age, it may not hold them up for ever. */
-  #silentBody(asking: AdmittedBody): AdmittedBody | null {
-    const sinceMs = this.#clock.nowMs() - this.#maxStallMs;
-    for (const other of this.#open) {
-      if (other !== asking && other.heldSegments > 0 && other.lastByteMs <= sinceMs) return other;
-    }
-    return null;
-  }
-
-  #leave(body: AdmittedBody): void {
-    const at = this.#waiting.findIndex((waiting) => waiting.body === body);
-    if (at < 0) return;
-    const [{ bytes, timer }] = this.#waiting.splice(at, 1);
-    this.#waitingBytes -= bytes;
-    timer.cancel();
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 import { hashKey, type RecordMeta } from "../core/record.ts";
-import { type AdmittedBody, nextAge } from "../admission/admission.ts";
+import { type AdmittedBody, nextAge } from "../admission/arrivals.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
 import type { BodyWriter } from "../partition/result_partition.ts";
 import { ArrivingBody } from "./arriving_body.ts";

@@ -14,6 +14,7 @@ import type { Framer, FramerOptions } from "./framer.ts";
 import { JsonFramer } from "./json_framer.ts";
 import { LinesFramer } from "./lines_framer.ts";
 import { OctetFramer } from "./octet_framer.ts";
+import { rateLimitFields } from "./rate_limit_fields.ts";
 import type { Reply } from "./replies.ts";
 import { DeadlineQueue } from "./deadline_queue.ts";
 import { CreditWindows } from "./credit_window.ts";
@@ -229,7 +230,8 @@ export class StreamDoor {
 
   /** `reply` with the state of the quota, where there is one. */
   withRateLimit(reply: Reply): Reply {
-    if (this.admission.quota === null) return reply;
-    return { ...reply, headers: [...reply.headers, ...this.admission.rateLimitHeaders()] };
+    const { quota } = this.admission;
+    if (quota === null) return reply;
+    return { ...reply, headers: [...reply.headers, ...rateLimitFields(quota, this.clock.nowMs())] };
   }
 }

@@ -11,7 +11,7 @@
 import type { WebSocket } from "ws";
 import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
 import type { Timer } from "../core/clock.ts";
-import { nextAge, type PausedReader } from "../admission/admission.ts";
+import { nextAge, type PausedReader } from "../admission/arrivals.ts";
 import type { AckCounter } from "../partition/acks.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
 import { HeldMessages } from "./held_messages.ts";

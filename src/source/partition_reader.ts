@@ -9,7 +9,7 @@
  */
 import { assert } from "../core/assert.ts";
 import { hashKey, metaBytes, SlotFlag } from "../core/record.ts";
-import { nextAge, type PausedReader } from "../admission/admission.ts";
+import { nextAge, type PausedReader } from "../admission/arrivals.ts";
 import type { StreamDoor } from "../ingress/stream_door.ts";
 import type { RecordWriter } from "../partition/record_writer.ts";
 import type { FetchedBatch } from "./fetched.ts";

@@ -118,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "eviction of the oldest body",
-    file: "src/admission/admission.ts",
+    file: "src/admission/open_bodies.ts",
     from: "other.age > youngest.age",
     to: "other.age < youngest.age",
     tests: PRESSURE,
