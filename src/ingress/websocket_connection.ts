@@ -9,14 +9,15 @@
  */
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
-import { hashKey, type RecordMeta, SlotFlag } from "../core/record.ts";
+import { hashKey, type RecordMeta } from "../core/record.ts";
 import type { Timer } from "../core/clock.ts";
 import { nextAge, type PausedReader } from "../admission/arrivals.ts";
 import type { AckCounter } from "../partition/acks.ts";
-import type { RecordWriter } from "../partition/record_writer.ts";
 import { HeldMessages } from "./held_messages.ts";
 import type { PartialBudget, PartialHolder } from "./partial_budget.ts";
+import { RecordRun, type RunOwner } from "./record_run.ts";
 import type { ActiveRequest, StreamDoor } from "./stream_door.ts";
+import { Close, cutToBytes, MAX_REASON_BYTES } from "./websocket_close.ts";
 import type { Parsing } from "./websocket_parsing.ts";
 
 /** Why a socket is not read; bits, as several may hold at once. */
@@ -35,22 +36,6 @@ export const Block = {
 
 /** Held messages up to that many bytes are the reserve of a paused socket: one read of the kernel brings no more. Beyond, they are a large message that waits, and count against the budget. */
 const RESERVE_BYTES = 65_536;
-/** Flags of a message that is not looked into. */
-const TRUSTED_FLAGS = SlotFlag.NEWLINE | SlotFlag.UNSEEN;
-/** Longest reason of a close frame (RFC 6455, 5.5.1), bytes. */
-const MAX_REASON_BYTES = 123;
-
-/** Close codes that the gateway sends (RFC 6455, 7.4.1, and the IANA registry). */
-export const Close = {
-  /** It drains, or the stream is removed. */
-  GOING_AWAY: 1001,
-  /** A message that the stream does not take. */
-  POLICY: 1008,
-  /** A message over a limit. */
-  TOO_BIG: 1009,
-  /** Held too much for too long. */
-  TRY_AGAIN: 1013,
-} as const;
 
 /** What the messages of a connection are told to: nobody, or a `weir.v1` session. */
 export interface MessageObserver {
@@ -67,7 +52,7 @@ export interface MessageObserver {
 }
 
 /** The connection. */
-export class WebSocketConnection implements PausedReader, PartialHolder, ActiveRequest {
+export class WebSocketConnection implements PausedReader, PartialHolder, ActiveRequest, RunOwner {
   /** Its turn among those that wait for room; new at every pause, so that connections take turns. */
   age = Infinity;
   /** When its client sent the last byte, clock time. */
@@ -86,7 +71,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   #blocks = 0;
   #waitsForQuota = false;
   /** Messages that are read in one go and enter the stream together; open only within one event. */
-  #run: RecordWriter | null = null;
+  readonly #run: RecordRun;
   #inChunk = false;
   #closing = false;
   #isGone = false;
@@ -108,6 +93,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#meta = options.meta;
     this.#onClosing = options.onClosing;
     this.#onGone = options.onGone;
+    this.#run = new RecordRun(options.door, this, "the message");
     const key = options.meta?.key;
     this.#keyHash = key !== undefined && key.length > 0 ? hashKey(key, 0, key.length) : -1;
     this.lastByteMs = options.door.clock.nowMs();
@@ -160,6 +146,10 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   giveUp(): void {
     this.close(Close.TRY_AGAIN, "the message was not finished while others waited for partialBytes");
+  }
+
+  counterOf(records: number): AckCounter | null {
+    return this.#observer === null ? null : this.#observer.counter(records);
   }
 
   /** Stops reading for `reason`, or goes on when no other reason is left. */
@@ -228,7 +218,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   /** What came from the client is parsed: all of its messages were delivered. */
   #chunkParsed(): void {
     this.#inChunk = false;
-    this.#endRun();
+    this.#run.end();
     this.lastByteMs = this.#door.clock.nowMs();
     this.#countHeld();
   }
@@ -263,11 +253,11 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
         this.#held.shift();
       } else if (this.#waitsForQuota) waitsForQuota = true;
       else {
-        this.#endRun();
+        this.#run.end();
         return false;
       }
     }
-    this.#endRun();
+    this.#run.end();
     this.age = Infinity;
     this.#countHeld();
     if (waitsForQuota) {
@@ -283,72 +273,34 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   /** Takes one message into the stream. True when it is done with: taken, or refused. */
   #take(message: Uint8Array, inCredit: boolean): boolean {
     this.#waitsForQuota = false;
-    const { admission } = this.#door;
-    if (this.#run !== null && !(this.#runsGoOn && this.#run.fits(message.length))) this.#endRun();
-    if (this.#run === null) {
-      if (!inCredit && !admission.mayRead(this)) return false;
-      this.#run = admission.partition.begin(this.#metaOfNow());
+    const run = this.#run;
+    if (!run.goesOn(message.length, this.#keyHash)) {
+      if (!inCredit && !this.#door.admission.mayRead(this)) return false;
+      run.begin(this.#metaOfNow());
     }
-    const taken = this.#write(this.#run, message);
-    if (!this.#inChunk || !this.#runsGoOn) this.#endRun();
+    const taken = this.#add(message);
+    if (!this.#inChunk || !run.takesMany(this.#keyHash)) run.end();
     return taken;
   }
 
-  /** Adds `message` to the run. False: there is no room, and the run is gone, which was this message alone. */
-  #write(run: RecordWriter, message: Uint8Array): boolean {
+  /** Adds `message` to the run. False: it has to wait. */
+  #add(message: Uint8Array): boolean {
     if (message.length === 0) return this.#refuse(Close.POLICY, "the message is empty");
-    const { admission, policy } = this.#door;
-    const trusted = !policy.validateJson && policy.keyPointer === null;
-    const flags = this.#flags;
-    const isWhole = trusted &&
-      run.addRecord(message, 0, message.length, flags | TRUSTED_FLAGS, -1, -1, this.#keyHash);
-    if (!isWhole) {
-      const framer = this.#door.wholeFramer("octets");
-      framer.begin(run, this.#keyHash, flags);
-      const end = framer.push(message, 0, message.length, true);
-      if (framer.failure !== null) {
-        const code = framer.failure.kind === "record-too-large" ? Close.TOO_BIG : Close.POLICY;
-        return this.#refuse(code, framer.failure.detail);
-      }
-      if (framer.rejectedCount > 0) return this.#refuse(Close.POLICY, framer.rejected[0].reason);
-      if (end < message.length || !framer.done) {
-        const neverFits = admission.neverFits(run.segments.length);
-        this.#dropRun();
-        return neverFits &&
-          this.#refuse(Close.TOO_BIG, "the message needs more segments than the stream may have");
+    switch (this.#run.add(message, this.#keyHash)) {
+      case "taken":
+        this.#observer?.done(null);
+        return true;
+      case "no-room":
+        return false;
+      case "no-quota":
+        this.#waitsForQuota = true;
+        this.#door.admission.waitForQuota(this, message.length);
+        return false;
+      case "refused": {
+        const { kind, detail } = this.#run.refusal!;
+        return this.#refuse(kind === "too-large" ? Close.TOO_BIG : Close.POLICY, detail);
       }
     }
-    run.flushCopies();
-    if (admission.quota !== null && !this.#quotaAllows(message.length)) {
-      this.#dropRun();
-      return !admission.quota.fits(1, message.length) &&
-        this.#refuse(
-          Close.TOO_BIG,
-          `the message of ${message.length} bytes is over the burst of the stream's quota`,
-        );
-    }
-    this.#observer?.done(null);
-    return true;
-  }
-
-  /** Whether messages that were read together enter the stream together: not where one of them may have to be taken back alone. */
-  get #runsGoOn(): boolean {
-    return this.#door.admission.quota === null && this.#door.policy.keyPointer === null;
-  }
-
-  /** Hands over the messages that were taken since the run began. */
-  #endRun(): void {
-    const run = this.#run;
-    if (run === null) return;
-    this.#run = null;
-    const { partition } = this.#door.admission;
-    if (run.records === 0) partition.rollback();
-    else partition.commit(this.#observer === null ? null : this.#observer.counter(run.records));
-  }
-
-  #dropRun(): void {
-    this.#run = null;
-    this.#door.admission.partition.rollback();
   }
 
   /** What this message shares with those before it, and the moment; the same object within one millisecond. */
@@ -361,24 +313,11 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     return this.#meta;
   }
 
-  get #flags(): number {
-    return this.#keyHash >= 0 ? SlotFlag.KEY_SHARED : 0;
-  }
-
-  /** False: it waits for the quota, or never fits it. */
-  #quotaAllows(bytes: number): boolean {
-    const { admission, clock } = this.#door;
-    if (admission.quota!.take(1, bytes, clock.nowMs())) return true;
-    this.#waitsForQuota = admission.quota!.fits(1, bytes);
-    if (this.#waitsForQuota) admission.waitForQuota(this, bytes);
-    return false;
-  }
-
   /** True, as the message is done with. */
   #refuse(code: number, reason: string): true {
     this.#door.rejectedRecords++;
     // Before it is counted: a run is of messages without a gap.
-    this.#endRun();
+    this.#run.end();
     if (this.#observer === null) this.close(code, reason);
     else this.#observer.done(reason);
     return true;
@@ -403,11 +342,4 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#closeTimer?.cancel();
     this.#onGone();
   }
-}
-
-/** `text` cut to `maxBytes` of UTF-8, between characters. */
-export function cutToBytes(text: string, maxBytes: number): string {
-  const target = new Uint8Array(maxBytes);
-  const { read } = new TextEncoder().encodeInto(text, target);
-  return text.slice(0, read);
 }

@@ -22,7 +22,8 @@ import type { PartialBudget } from "./partial_budget.ts";
 import { type ProblemKind, problemReply, type Reply } from "./replies.ts";
 import { sharedMetaOf, utf8Of } from "./shared_meta.ts";
 import type { StreamDoor } from "./stream_door.ts";
-import { Close, WebSocketConnection } from "./websocket_connection.ts";
+import { Close } from "./websocket_close.ts";
+import { WebSocketConnection } from "./websocket_connection.ts";
 import { parsingOf } from "./websocket_parsing.ts";
 import { SUBPROTOCOL, WebSocketSession } from "./websocket_session.ts";
 

@@ -9,7 +9,8 @@ import type { WebSocket } from "ws";
 import { AckCounter, type AckOwner } from "../partition/acks.ts";
 import type { CreditWindow } from "./credit_window.ts";
 import type { StreamDoor } from "./stream_door.ts";
-import { Block, cutToBytes, type MessageObserver, type WebSocketConnection } from "./websocket_connection.ts";
+import { cutToBytes } from "./websocket_close.ts";
+import { Block, type MessageObserver, type WebSocketConnection } from "./websocket_connection.ts";
 
 /** The subprotocol. */
 export const SUBPROTOCOL = "weir.v1";

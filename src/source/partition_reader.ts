@@ -8,10 +8,11 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { hashKey, metaBytes, SlotFlag } from "../core/record.ts";
+import { hashKey, metaBytes } from "../core/record.ts";
 import { nextAge, type PausedReader } from "../admission/arrivals.ts";
+import { RecordRun, type RunOwner } from "../ingress/record_run.ts";
 import type { StreamDoor } from "../ingress/stream_door.ts";
-import type { RecordWriter } from "../partition/record_writer.ts";
+import type { AckCounter } from "../partition/acks.ts";
 import type { FetchedBatch } from "./fetched.ts";
 import { type OffsetRun, OffsetRuns } from "./offset_runs.ts";
 import { KafkaRecordMeta } from "./record_meta.ts";
@@ -21,8 +22,6 @@ import { RefusedRecord } from "./refused_record.ts";
 const MAX_RUNS = 1_024;
 /** Refused records that wait to be stored as dead letters, at most: each is in memory until it is. */
 const MAX_LETTERS = 64;
-/** Flags of a value that is not looked into. */
-const TRUSTED_FLAGS = SlotFlag.NEWLINE | SlotFlag.UNSEEN;
 
 /** What a partition's reader works with. */
 export interface ReaderParts {
@@ -43,7 +42,7 @@ export interface ReaderParts {
 }
 
 /** The reader. */
-export class PartitionReader implements PausedReader {
+export class PartitionReader implements PausedReader, RunOwner {
   /** Name of the topic. */
   readonly topic: string;
   /** Number of the partition. */
@@ -75,7 +74,8 @@ export class PartitionReader implements PausedReader {
   #record = 0;
   /** Offset behind what was fetched. */
   #fetchedTo: number;
-  #writer: RecordWriter | null = null;
+  #records: RecordRun;
+  /** The offsets that are being taken. */
   #run: OffsetRun | null = null;
   #letters = 0;
   #waitsForRoom = false;
@@ -90,6 +90,7 @@ export class PartitionReader implements PausedReader {
     this.committed = parts.committed;
     this.#fetchedTo = parts.position;
     this.#door = parts.door;
+    this.#records = new RecordRun(parts.door, this, "the record");
     this.#refuse = parts.refuse;
     this.#onChange = parts.onChange;
     this.#runs = new OffsetRuns(parts.position, () => this.#goOn());
@@ -172,10 +173,16 @@ export class PartitionReader implements PausedReader {
     if (door === this.#door) return;
     this.#door.admission.leaveReading(this);
     this.#door = door;
+    this.#records = new RecordRun(door, this, "the record");
     this.#waitsForRoom = false;
     this.#waitsForQuota = false;
     this.age = Infinity;
     if (!this.#stopped) this.#takeAll();
+  }
+
+  counterOf(records: number): AckCounter {
+    this.takenRecords += records;
+    return this.#run!.counter;
   }
 
   /** Takes nothing more; what has not entered is forgotten, and stays in Kafka. What has entered is still settled. */
@@ -217,7 +224,7 @@ export class PartitionReader implements PausedReader {
       while (this.#hasBacklog && !this.#isFull && this.#takeNext());
       if (!this.#hasBacklog) this.#runs.next = this.#fetchedTo;
     } finally {
-      this.#endWrite();
+      this.#records.end();
       this.#run = null;
       run.counter.seal();
     }
@@ -255,52 +262,28 @@ export class PartitionReader implements PausedReader {
         `its ${value.length} bytes are over maxRecordBytes (${policy.maxRecordBytes})`,
       );
     }
-    if (this.#writer !== null) {
-      this.#writer.useMeta(this.#meta);
-      if (admission.quota !== null || !this.#writer.fits(value.length)) this.#endWrite();
-    }
-    if (this.#writer === null) {
-      if (!admission.mayRead(this)) return this.#waitForRoom();
-      this.#writer = admission.partition.begin(this.#meta);
-      // The same object says other things than at the record before.
-      this.#writer.useMeta(this.#meta);
-    }
-    return this.#add(this.#writer, value, offset);
-  }
-
-  #add(writer: RecordWriter, value: Uint8Array, offset: number): boolean {
-    const { admission, policy, clock } = this.#door;
     const { key } = this.#meta;
     const keyHash = key.length > 0 ? hashKey(key, 0, key.length) : -1;
-    const flags = key.length > 0 ? SlotFlag.KEY_SHARED : 0;
-    const trusted = !policy.validateJson && (policy.keyPointer === null || key.length > 0);
-    if (!trusted || !writer.addRecord(value, 0, value.length, flags | TRUSTED_FLAGS, -1, -1, keyHash)) {
-      const framer = this.#door.wholeFramer("octets");
-      framer.begin(writer, keyHash, flags);
-      const end = framer.push(value, 0, value.length, true);
-      if (framer.failure !== null) return this.#refused(offset, value, framer.failure.detail);
-      if (framer.rejectedCount > 0) return this.#refused(offset, value, framer.rejected[0].reason);
-      if (end < value.length || !framer.done) {
-        const neverFits = admission.neverFits(writer.segments.length);
-        this.#dropWrite();
-        if (neverFits) return this.#refused(offset, value, "it needs more segments than the stream may have");
+    const records = this.#records;
+    records.useMeta(this.#meta);
+    if (!records.goesOn(value.length, keyHash)) {
+      if (!admission.mayRead(this)) return this.#waitForRoom();
+      records.begin(this.#meta);
+      // The same object says other things than at the record before.
+      records.useMeta(this.#meta);
+    }
+    switch (records.add(value, keyHash)) {
+      case "taken":
+        return true;
+      case "no-room":
         return this.#waitForRoom();
-      }
+      case "no-quota":
+        this.#waitsForQuota = true;
+        admission.waitForQuota(this, value.length);
+        return false;
+      case "refused":
+        return this.#refused(offset, value, records.refusal!.detail);
     }
-    writer.flushCopies();
-    const { quota } = admission;
-    if (quota === null || quota.take(1, value.length, clock.nowMs())) return true;
-    this.#dropWrite();
-    if (!quota.fits(1, value.length)) {
-      return this.#refused(
-        offset,
-        value,
-        `its ${value.length} bytes are over the burst of the stream's quota`,
-      );
-    }
-    this.#waitsForQuota = true;
-    admission.waitForQuota(this, value.length);
-    return false;
   }
 
   #waitForRoom(): false {
@@ -308,25 +291,9 @@ export class PartitionReader implements PausedReader {
     return false;
   }
 
-  /** Hands over what was written since the stream was last asked for room. */
-  #endWrite(): void {
-    const writer = this.#writer;
-    if (writer === null) return;
-    this.#writer = null;
-    const { partition } = this.#door.admission;
-    if (writer.records === 0) return partition.rollback();
-    this.takenRecords += writer.records;
-    partition.commit(this.#run!.counter);
-  }
-
-  #dropWrite(): void {
-    this.#writer = null;
-    this.#door.admission.partition.rollback();
-  }
-
   /** True, as the record is done with here. */
   #refused(offset: number, value: Uint8Array | null, reason: string): true {
-    this.#endWrite();
+    this.#records.end();
     const { counter } = this.#run!;
     counter.expect(1);
     this.#letters++;

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { HeldMessages } from "../../src/ingress/held_messages.ts";
 import { mayConnectFrom } from "../../src/ingress/origin.ts";
 import { PartialBudget, type PartialHolder } from "../../src/ingress/partial_budget.ts";
-import { cutToBytes } from "../../src/ingress/websocket_connection.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const SILENCE_MS = 5_000;
@@ -131,11 +130,4 @@ Deno.test("mayConnectFrom() lets in who is no browser, pages of this host, and l
   for (const [origin, host, allowed, may] of cases) {
     assertEquals(mayConnectFrom(origin, host, allowed), may, `${origin} to ${host}`);
   }
-});
-
-Deno.test("cutToBytes() cuts between characters", () => {
-  assertEquals(cutToBytes("abc", 3), "abc");
-  assertEquals(cutToBytes("a€b", 3), "a");
-  assertEquals(cutToBytes("a😀", 4), "a");
-  assertEquals(cutToBytes("a😀", 5), "a😀");
 });

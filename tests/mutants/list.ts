@@ -231,9 +231,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "socket: the quota is not asked",
-    file: "src/ingress/websocket_connection.ts",
-    from: "if (admission.quota !== null && !this.#quotaAllows(message.length)) {",
-    to: "if (false) {",
+    file: "src/ingress/record_run.ts",
+    from: 'if (quota === null || quota.take(1, value.length, clock.nowMs())) return "taken";',
+    to: 'if (quota === null || clock.nowMs() >= 0) return "taken";',
     tests: SOCKETS,
   },
   {
