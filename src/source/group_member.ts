@@ -8,8 +8,14 @@
  * @module
  */
 import type { Consumer, ConsumerOptions } from "@platformatic/kafka";
-import type { AbortedTransaction, FetchedBatch } from "./fetched.ts";
 import { Fault, isFault, isForbiddenTopic, isUnknownTopic } from "./kafka_faults.ts";
+import {
+  type ErrorNames,
+  fetchedIn,
+  fetchedOf,
+  type FetchedPartition,
+  refusedIn,
+} from "./partition_answers.ts";
 import type { PartitionAnswer, PartitionOffset, TopicPartition } from "./topic_partition.ts";
 
 /** How brokers are reached. */
@@ -20,7 +26,7 @@ export type KafkaConnection =
     readonly library: {
       readonly Consumer: typeof Consumer;
       /** Names of the protocol's errors by their numbers. */
-      readonly protocolErrorsCodesById: Readonly<Record<number, string>>;
+      readonly protocolErrorsCodesById: ErrorNames;
     };
     /** Name that the brokers know the gateway by. */
     readonly clientId: string;
@@ -45,20 +51,6 @@ export interface MemberOptions {
 /** Why a topic cannot be read: it is not there, or the gateway may not see whether it is. */
 export type TopicLack = "missing" | "forbidden";
 
-/** What was fetched of one partition, or why nothing was. */
-export interface FetchedPartition extends PartitionAnswer {
-  /** UUID of the topic: another one when a topic of this name was deleted and made anew. */
-  readonly topicId: string;
-  /** First offset that the broker has; -1 when it did not say. */
-  readonly logStart: number;
-  /** Offset behind the last record. */
-  readonly highWatermark: number;
-  /** Transactions that were aborted. */
-  readonly aborted: readonly AbortedTransaction[];
-  /** In the order of their offsets; those of aborted transactions among them. */
-  readonly batches: readonly FetchedBatch[];
-}
-
 /** What a member tells. */
 export interface MemberListener {
   /** The partitions assigned to it may be others now. */
@@ -77,28 +69,11 @@ export const MAX_ANSWER_BYTES = 8_388_608;
 /** Timestamps that ask for an end of a partition (Kafka protocol, ListOffsets). */
 const End = { earliest: -2n, latest: -1n } as const;
 
-type FetchAnswer = Awaited<ReturnType<Consumer["fetch"]>>;
-
-/** Answer to OffsetCommit (Kafka protocol, version 9), which the library hands out only in its errors. */
-interface CommitAnswer {
-  readonly topics: readonly {
-    readonly name: string;
-    readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[];
-  }[];
-}
-
-/** Errors of an OffsetCommit that are those of one partition; any other is the member's. */
-const PARTITION_ERRORS: readonly string[] = [
-  Fault.UNKNOWN_TOPIC_OR_PARTITION,
-  Fault.UNKNOWN_TOPIC_ID,
-  Fault.TOPIC_AUTHORIZATION_FAILED,
-];
-
 /** The member. */
 export class GroupMember {
   readonly #consumer: Consumer;
   readonly #maxWaitMs: number;
-  readonly #errorNames: Readonly<Record<number, string>>;
+  readonly #errorNames: ErrorNames;
 
   private constructor(consumer: Consumer, { connection, maxWaitMs }: MemberOptions) {
     this.#consumer = consumer;
@@ -207,12 +182,11 @@ export class GroupMember {
           })),
         })),
       });
-      return this.#fetchedOf(answer, names);
+      return fetchedOf(answer.responses, names, this.#errorNames);
     } catch (error) {
-      // One partition with an error makes the whole answer one: what there is of the others stands in it.
-      const answer = responseOf<FetchAnswer>(error);
-      if (answer?.responses === undefined || answer.responses.length === 0) throw error;
-      return this.#fetchedOf({ responses: answer.responses }, names);
+      const responses = fetchedIn(error);
+      if (responses === null) throw error;
+      return fetchedOf(responses, names, this.#errorNames);
     }
   }
 
@@ -256,18 +230,8 @@ export class GroupMember {
       });
       return [];
     } catch (error) {
-      const answer = responseOf<CommitAnswer>(error);
-      const refused = (answer?.topics ?? []).flatMap(({ name, partitions }) =>
-        partitions.filter(({ errorCode }) => errorCode !== 0).map(({ partitionIndex, errorCode }) => ({
-          topic: name,
-          partition: partitionIndex,
-          errorCode,
-          errorName: this.#nameOf(errorCode),
-        }))
-      );
-      if (refused.length === 0 || refused.some((each) => !PARTITION_ERRORS.includes(each.errorName))) {
-        throw error;
-      }
+      const refused = refusedIn(error, this.#errorNames);
+      if (refused === null) throw error;
       return refused;
     }
   }
@@ -275,31 +239,6 @@ export class GroupMember {
   /** Leaves the group and disconnects. Rejects when it cannot: the group then finds out by its session timeout. */
   async leave(): Promise<void> {
     await this.#consumer.close(true);
-  }
-
-  #fetchedOf(
-    { responses }: Pick<FetchAnswer, "responses">,
-    names: ReadonlyMap<string, string>,
-  ): FetchedPartition[] {
-    return responses.flatMap(({ topicId, partitions }) => {
-      const topic = names.get(topicId);
-      if (topic === undefined) return [];
-      return partitions.map((partition) => ({
-        topic,
-        topicId,
-        partition: partition.partitionIndex,
-        errorCode: partition.errorCode,
-        errorName: this.#nameOf(partition.errorCode),
-        logStart: Number(partition.logStartOffset),
-        highWatermark: Number(partition.highWatermark),
-        aborted: partition.abortedTransactions ?? [],
-        batches: partition.records ?? [],
-      }));
-    });
-  }
-
-  #nameOf(errorCode: number): string {
-    return this.#errorNames[errorCode] ?? "an unknown error";
   }
 
   #listen(listener: MemberListener): void {
@@ -318,9 +257,4 @@ export class GroupMember {
       else listener.heartbeatFailed(error);
     });
   }
-}
-
-/** The answer that the library has made an error of; undefined when the error is another one. */
-function responseOf<Answer>(error: unknown): Partial<Answer> | undefined {
-  return (error as { readonly response?: Partial<Answer> }).response;
 }

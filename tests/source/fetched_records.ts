@@ -1,7 +1,7 @@
 /** Batches as the client library parses them, without a broker. @module */
 import { Buffer } from "node:buffer";
 import type { FetchedBatch, FetchedRecord } from "../../src/source/fetched.ts";
-import type { FetchedPartition } from "../../src/source/group_member.ts";
+import type { FetchedPartition } from "../../src/source/partition_answers.ts";
 
 /** A batch of records with `values`, the first at `offset`. */
 export function batchOf(values: readonly string[], offset = 0): FetchedBatch {

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { sleep } from "../../src/core/clock.ts";
 import { Fetcher, type FetchingMember } from "../../src/source/fetcher.ts";
-import type { FetchedPartition } from "../../src/source/group_member.ts";
+import type { FetchedPartition } from "../../src/source/partition_answers.ts";
 import { PartitionReaders } from "../../src/source/partition_readers.ts";
 import type { PartitionOffset } from "../../src/source/topic_partition.ts";
 import { TopicWatch } from "../../src/source/topic_watch.ts";
