@@ -100,8 +100,8 @@ function sinkSnapshot(
     rejectedRecords: gate.account.totals.rejected,
     retriedRecords: gate.account.totals.retried,
     answeredRecords: sink.answers.snapshot(),
-    recordsPerSecond: lanes.reduce((sum, lane) => sum + lane.recordRate.rate(nowMs), 0),
-    bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.byteRate.rate(nowMs), 0),
+    recordsPerSecond: lanes.reduce((sum, lane) => sum + lane.delivery.recordRate.rate(nowMs), 0),
+    bytesPerSecond: lanes.reduce((sum, lane) => sum + lane.delivery.byteRate.rate(nowMs), 0),
     writeSeconds: gate.account.writeSeconds.snapshot(),
   };
 }

@@ -52,9 +52,9 @@ export class StreamAccount {
     for (const sink of unit.config.sinks) this.#countsOf(sink).accepted += partition.acceptedRecords;
     for (const { lane, lostRecords } of unit.lanes) {
       const counts = this.#countsOf(lane.sink);
-      const seconds = lane.deliverySeconds.snapshot();
-      counts.delivered += lane.delivered;
-      counts.deadLettered += lane.deadLettered;
+      const seconds = lane.delivery.deliverySeconds.snapshot();
+      counts.delivered += lane.delivery.delivered;
+      counts.deadLettered += lane.delivery.deadLettered;
       counts.shed += lane.input.shedRecords;
       counts.lost += lostRecords;
       counts.deliverySeconds = counts.deliverySeconds === null

@@ -103,8 +103,8 @@ function addUnit(row: Omit<Counts, "spooled">, unit: StreamUnit, sink: string): 
   let first = true;
   for (const { lane, closed, lostRecords } of unit.lanes) {
     if (lane.sink !== sink) continue;
-    row.delivered += lane.delivered;
-    row.deadLettered += lane.deadLettered;
+    row.delivered += lane.delivery.delivered;
+    row.deadLettered += lane.delivery.deadLettered;
     row.shed += lane.input.shedRecords;
     row.lost += lostRecords;
     if (!closed) row.inFlight += lane.input.unsettledRecords;
@@ -129,8 +129,8 @@ function laneSnapshot(unit: LaneUnit, nowMs: number, toWall: (ms: number) => num
     inFlightBatches: lane.inFlight,
     retryingRecords: lane.retryingRecords,
     oldestRecordAtMs: oldestMs === null ? null : toWall(oldestMs),
-    recordsPerSecond: lane.recordRate.rate(nowMs),
-    deliverySeconds: lane.deliverySeconds.snapshot(),
+    recordsPerSecond: lane.delivery.recordRate.rate(nowMs),
+    deliverySeconds: lane.delivery.deliverySeconds.snapshot(),
   };
 }
 

@@ -260,12 +260,12 @@ export class StreamUnit {
     const { recordsPerSecond } = this.source;
     const isPaced = recordsPerSecond < Infinity;
     const { acceptedRecords, acceptedBytes } = this.partition;
-    const drains = lane.drain.rate(now);
+    const drains = lane.delivery.drain.rate(now);
     // Who is let in at the rate of a controller comes no faster, however fast the lane drains.
     const enters = isPaced ? recordsPerSecond * acceptedBytes / Math.max(1, acceptedRecords) : Infinity;
     return {
       bytesPerSecond: Math.min(drains, enters),
-      stalledMs: lane.input.held > 0 ? lane.drain.stalledMs(now) : 0,
+      stalledMs: lane.input.held > 0 ? lane.delivery.drain.stalledMs(now) : 0,
       hintMs: Math.max(0, sink.gate.throttleUntilMs - now, isPaced ? this.source.waitMs() : 0),
     };
   }

@@ -1,6 +1,6 @@
 /**
- * A lane is the bounded path from one stream to one writer of one sink. It owns delivery: it forms batches, keeps
- * order, retries what may still succeed, and sends to the dead letter what never will.
+ * A lane is the bounded path from one stream to one writer of one sink. It owns delivery: it forms batches, says which
+ * is next so that order is kept, and hands each that was written to its `delivery`, which settles, retries and rejects.
  *
  * Everything that it holds is a buffer that it was given credit for. A retry holds its buffers, and so its credits:
  * while a sink is down the lane asks for no more, its queue fills, and the pressure goes on upstream by itself.
@@ -11,27 +11,17 @@
  * @module
  */
 import { assert } from "../core/assert.ts";
-import { RateMeter } from "../limit/rate_meter.ts";
-import { Histogram } from "../monitor/histogram.ts";
 import type { PartitionLane, StreamBuffer } from "../partition/result_partition.ts";
-import { Outcome } from "../sink/adapter.ts";
 import type { SegmentBatch } from "./batch.ts";
 import { Batcher, recordsWithin } from "./batcher.ts";
+import { Delivery } from "./delivery.ts";
 import { HeldBuffers } from "./held_buffers.ts";
 import { KeysInFlight } from "./keys_in_flight.ts";
 import type { LaneOptions } from "./lane_options.ts";
-import { contractFault, countOf, firstReason, type Reasons } from "./outcomes.ts";
 import { RetryQueue } from "./retry_queue.ts";
-import { settleRecords } from "./settle.ts";
 import type { SinkGate } from "./sink_gate.ts";
 import type { SinkWriter, WritingLane } from "./sink_writer.ts";
 import type { WriteEnd } from "./write_end.ts";
-
-/** Bounds of `weir_delivery_seconds`, in seconds. */
-// deno-fmt-ignore
-const DELIVERY_SECONDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
-];
 
 /** The lane. */
 export class Lane implements WritingLane {
@@ -43,18 +33,8 @@ export class Lane implements WritingLane {
   readonly writer: number;
   /** The stream's end of this lane. */
   readonly input: PartitionLane;
-  /** Bytes settled per second while there is something to settle: what the lane can, for `Retry-After`. */
-  readonly drain: RateMeter;
-  /** Records settled per second, idle or not. */
-  readonly recordRate: RateMeter;
-  /** Their bytes per second. */
-  readonly byteRate: RateMeter;
-  /** Accepted until stored. */
-  readonly deliverySeconds: Histogram = new Histogram(DELIVERY_SECONDS);
-  /** Records stored. */
-  delivered = 0;
-  /** Records in the dead letter. */
-  deadLettered = 0;
+  /** What became of the records of its batches. */
+  readonly delivery: Delivery;
   /** Batches in flight. */
   inFlight = 0;
 
@@ -65,8 +45,6 @@ export class Lane implements WritingLane {
   readonly #retries: RetryQueue;
   readonly #keys: KeysInFlight | null;
   #candidate: SegmentBatch | null = null;
-  /** Writes whose rejected records are on their way to the dead letter. */
-  #rejecting = 0;
   #heldBack = false;
   #closed = false;
   #onSettled: (() => void)[] = [];
@@ -80,9 +58,6 @@ export class Lane implements WritingLane {
     this.sink = input.sink;
     this.input = input;
     this.writer = options.writer;
-    this.drain = new RateMeter(clock.nowMs());
-    this.recordRate = new RateMeter(clock.nowMs());
-    this.byteRate = new RateMeter(clock.nowMs());
     this.#held = new HeldBuffers(input, options.credit);
     this.#keys = order === "key" && !inOrder ? new KeysInFlight() : null;
     this.#batcher = new Batcher({
@@ -104,13 +79,22 @@ export class Lane implements WritingLane {
       random: options.random,
       onDue: () => this.#wake(),
     });
+    this.delivery = new Delivery({
+      ...options,
+      held: this.#held,
+      retries: this.#retries,
+      keys: this.#keys,
+      gate: () => this.#sinkWriter.gate,
+      onSettled: () => this.#tellSettled(),
+      onDeadLettered: () => this.#wake(),
+    });
   }
 
   /** A buffer comes over the channel; the lane holds it until every record in it is settled. */
   onBuffer(buffer: StreamBuffer): void {
     const held = this.#held;
     // What a lane that had nothing to do drained is no measure of what it can.
-    if (held.oldestMs === null) this.drain.resume(this.#options.clock.nowMs());
+    if (held.oldestMs === null) this.delivery.drain.resume(this.#options.clock.nowMs());
     held.add(buffer);
     if (held.addedRecords > 0) this.#batcher.added(held.addedRecords, held.addedBytes);
     // Also without records of its own: a record that waits may go on in this buffer.
@@ -146,39 +130,15 @@ export class Lane implements WritingLane {
 
   end(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void {
     this.inFlight--;
-    this.#settleEnd(batch, end, gate);
+    if (!this.#closed) {
+      this.delivery.end(batch, end, gate);
+      this.#wake();
+    } else if (this.inFlight === 0) this.#held.releaseAll();
     const candidate = this.#candidate;
     if (!this.#options.inOrder || candidate === null || this.#retries.isEmpty) return;
     // It was formed before this one failed: it waits behind it.
     this.#candidate = null;
     this.#retries.putBack(candidate);
-  }
-
-  #settleEnd(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void {
-    if (this.#closed) {
-      if (this.inFlight === 0) this.#held.releaseAll();
-      return;
-    }
-    const fault = end.kind === "unknown" ? null : contractFault(end.result, batch.count);
-    if (end.kind === "unknown") {
-      const reason = end.error instanceof Error ? end.error.message : String(end.error);
-      gate.failed(reason);
-      this.#retryAll(batch, reason);
-    } else if (fault !== null) {
-      this.#options.log.error(
-        "sink adapter broke its contract: one outcome per record; the batch is kept and sent again",
-        { stream: this.stream, sink: this.sink, reason: fault },
-      );
-      gate.failed(fault);
-      this.#retryAll(batch, fault);
-    } else if (end.result.kind === "tooLarge") {
-      gate.answered();
-      if (batch.count > 1) this.#retries.halve(batch);
-      else this.#rejectAll(batch, end.result.reason);
-    } else {
-      this.#classify(batch, gate, end.result.outcomes, end.result.reasons);
-    }
-    this.#wake();
   }
 
   /** From now on batches do not linger: the lane is draining. */
@@ -197,7 +157,7 @@ export class Lane implements WritingLane {
 
   /** Whether rejected records wait for room in the dead letter and nothing else goes on. */
   get waitsForDeadLetter(): boolean {
-    return this.#rejecting > 0 && this.inFlight === 0;
+    return this.delivery.rejecting > 0 && this.inFlight === 0;
   }
 
   /** Records that wait for another try. */
@@ -215,6 +175,7 @@ export class Lane implements WritingLane {
     this.#closed = true;
     this.#batcher.stop();
     this.#retries.stop();
+    this.delivery.stop();
     this.#sinkWriter.removeLane(this);
     if (this.inFlight === 0) this.#held.releaseAll();
     this.#tellSettled();
@@ -251,7 +212,8 @@ export class Lane implements WritingLane {
     if (this.#batcher.records === 0) return false;
     if (this.#options.inOrder && !this.#retries.isEmpty) return false;
     if (
-      this.#options.order === "strict" && (this.inFlight > 0 || this.#rejecting > 0 || !this.#retries.isEmpty)
+      this.#options.order === "strict" &&
+      (this.inFlight > 0 || this.delivery.rejecting > 0 || !this.#retries.isEmpty)
     ) return false;
     return this.#batcher.ready;
   }
@@ -265,92 +227,6 @@ export class Lane implements WritingLane {
     }
     const at = recordsWithin(batch, gate, framingBytes);
     return at < batch.count ? this.#retries.split(batch, at) : batch;
-  }
-
-  #classify(batch: SegmentBatch, gate: SinkGate, given: Uint8Array, reasons: Reasons): void {
-    const acked = countOf(given, Outcome.ACKED);
-    let rejected = countOf(given, Outcome.REJECTED);
-    const retryable = batch.count - acked - rejected;
-    const givesUp = retryable > 0 && this.#lastAttempt(batch);
-    const outcomes = givesUp
-      ? given.map((outcome) => outcome === Outcome.RETRYABLE ? Outcome.REJECTED : outcome)
-      : given;
-    if (givesUp) rejected += retryable;
-    if (acked + rejected > 0) gate.answered();
-    if (acked > 0) {
-      gate.account.totals.delivered += acked;
-      this.delivered += acked;
-      this.deliverySeconds.observe((this.#options.clock.nowMs() - batch.acceptedAtMsOldest) / 1000, acked);
-      this.#settle(batch, outcomes, Outcome.ACKED, acked);
-    }
-    if (rejected > 0) {
-      this.#reject(batch, outcomes, reasons, givesUp ? `gave up after ${batch.attempt} attempts` : "");
-    }
-    if (retryable === 0 || givesUp) return this.#retries.done(batch);
-    gate.failed(firstReason(outcomes, reasons));
-    let rest = batch;
-    if (retryable < batch.count) {
-      rest = batch.slice(0, batch.count);
-      rest.keep(outcomes, Outcome.RETRYABLE);
-    }
-    this.#retryLater(batch, rest);
-  }
-
-  #lastAttempt(batch: SegmentBatch): boolean {
-    const { maxAttempts } = this.#options.retry;
-    return maxAttempts > 0 && batch.attempt >= maxAttempts;
-  }
-
-  #retryAll(batch: SegmentBatch, reason: string): void {
-    if (this.#lastAttempt(batch)) {
-      this.#rejectAll(batch, `gave up after ${batch.attempt} attempts: ${reason}`);
-    } else this.#retryLater(batch, batch);
-  }
-
-  #retryLater(batch: SegmentBatch, rest: SegmentBatch): void {
-    this.#sinkWriter.gate.account.totals.retried += rest.count;
-    this.#retries.schedule(batch, rest);
-  }
-
-  #rejectAll(batch: SegmentBatch, because: string): void {
-    this.#reject(batch, new Uint8Array(batch.count).fill(Outcome.REJECTED), undefined, because);
-    this.#retries.done(batch);
-  }
-
-  /** Sends the rejected records to the dead letter; they are settled when they are there. */
-  #reject(batch: SegmentBatch, outcomes: Uint8Array, reasons: Reasons, because: string): void {
-    const { totals } = this.#sinkWriter.gate.account;
-    const records = countOf(outcomes, Outcome.REJECTED);
-    totals.rejected += records;
-    this.#rejecting++;
-    this.#options.deadLetter().submit({
-      batch,
-      outcomes,
-      reason: (i) => [because, reasons?.get(i)].filter((part) => part).join(": ") || "the sink rejected it",
-      attempts: batch.attempt,
-      done: () => {
-        this.#rejecting--;
-        if (this.#closed) return;
-        this.deadLettered += records;
-        totals.deadLettered += records;
-        this.#settle(batch, outcomes, Outcome.REJECTED, records);
-        this.#wake();
-      },
-    });
-  }
-
-  /** Settles the `records` records whose outcome is `outcome`: counters first, then buffers, then credits. */
-  #settle(batch: SegmentBatch, outcomes: Uint8Array, outcome: number, records: number): void {
-    this.#keys?.remove(batch, outcomes, outcome);
-    const dead = outcome === Outcome.REJECTED;
-    const bytes = settleRecords(batch, outcomes, outcome, this.input.acks, dead);
-    this.input.unsettledRecords -= records;
-    const now = this.#options.clock.nowMs();
-    this.drain.record(bytes, now);
-    this.recordRate.record(records, now);
-    this.byteRate.record(bytes, now);
-    this.#held.releaseSettled();
-    if (this.input.held === 0) this.#tellSettled();
   }
 
   #tellSettled(): void {

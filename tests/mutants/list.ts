@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "ack before settle: retryable records count as settled",
-    file: "src/lane/lane.ts",
+    file: "src/lane/delivery.ts",
     from: "this.#settle(batch, outcomes, Outcome.ACKED, acked);",
     to: "this.#settle(batch, new Uint8Array(batch.count), Outcome.ACKED, batch.count);",
     tests: SIM,
@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "key order is not kept across a retry",
-    file: "src/lane/lane.ts",
+    file: "src/lane/delivery.ts",
     from: "    this.#retries.schedule(batch, rest);",
     to:
       "    this.#keys?.remove(rest, new Uint8Array(rest.count), 0);\n    this.#retries.schedule(batch, rest);",

@@ -349,7 +349,7 @@ export class SimWorld {
       this.#tally.add("give-backs", stream.admission.gaveBack);
       for (const { lane } of stream.lanes) {
         this.#tally.add("sheds", lane.input.shedRecords);
-        this.#tally.add("dead letters", lane.deadLettered);
+        this.#tally.add("dead letters", lane.delivery.deadLettered);
       }
     }
     for (const sink of this.gateway.sinks.values()) {
