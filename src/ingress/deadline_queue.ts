@@ -1,8 +1,8 @@
 /**
  * Deadlines of many requests with one wait: the queue is in order by itself, so one timer serves thousands.
  *
- * The requests are its links. A list of their own would be one object more per request; an array would keep every
- * request behind one that is stuck for as long as that one is.
+ * The answers of requests are its links. A list of their own would be one object more per request; an array would keep
+ * every request behind one that is stuck for as long as that one is.
  *
  * @module
  */
