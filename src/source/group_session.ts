@@ -102,8 +102,14 @@ export class GroupSession implements MemberListener {
   /** Joins the group. False when no topic is there. Rejects when the brokers cannot be reached or refuse. */
   async open(): Promise<boolean> {
     const { member: options, topics, onAnswer } = this.#options;
-    const member = this.#member = await GroupMember.join(options, topics, this.#topics.lacking, this);
+    const member = await GroupMember.join(options, topics, this.#topics.lacking, this);
     if (member === null) return false;
+    if (this.#abort.signal.aborted) {
+      // Whoever does not leave goes on holding partitions that nobody reads.
+      await member.leave();
+      throw new Error("the group gave this gateway up while it joined");
+    }
+    this.#member = member;
     onAnswer();
     this.#fetcher.begin(member);
     this.#topics.begin(member);
