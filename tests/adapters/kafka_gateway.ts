@@ -8,13 +8,15 @@ const RECORDS_PER_BODY = 1000;
 /** A broker that boots again shares two cores with other tests. */
 const ARRIVAL_DEADLINE_MS = 120_000;
 
-/** Starts a gateway whose stream `events` goes to `topic`; `sink` are further options of the sink. */
+/** Starts a gateway whose stream `events` goes to `topic`; the rest are further options of each part. */
 export async function startGateway(
   topic: KafkaTopic,
   sink: RawConfig = {},
   stream: RawConfig = {},
+  buffers: RawConfig = {},
 ): Promise<GatewayProcess> {
   return await GatewayProcess.start({
+    buffers,
     streams: { events: { sinks: ["kafka"], key: "/key", ack: "memory", ...stream } },
     sinks: {
       kafka: {
