@@ -260,7 +260,8 @@ export class StreamUnit {
     const { recordsPerSecond } = this.source;
     const isPaced = recordsPerSecond < Infinity;
     const { acceptedRecords, acceptedBytes } = this.partition;
-    const drains = lane.delivery.drain.rate(now);
+    const { drain, burstDrain } = lane.delivery;
+    const drains = (sink.gate.isThrottling ? burstDrain : drain).rate(now);
     // Who is let in at the rate of a controller comes no faster, however fast the lane drains.
     const enters = isPaced ? recordsPerSecond * acceptedBytes / Math.max(1, acceptedRecords) : Infinity;
     return {

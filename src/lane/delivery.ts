@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/log.ts";
+import { BurstRate } from "../limit/burst_rate.ts";
 import { RateMeter } from "../limit/rate_meter.ts";
 import { Histogram } from "../monitor/histogram.ts";
 import type { PartitionLane } from "../partition/result_partition.ts";
@@ -59,6 +60,8 @@ export interface DeliveryParts {
 export class Delivery {
   /** Bytes settled per second while there is something to settle: what the lane can, for `Retry-After`. */
   readonly drain: RateMeter;
+  /** The same, for a sink that asks for pauses. */
+  readonly burstDrain: BurstRate;
   /** Records settled per second, idle or not. */
   readonly recordRate: RateMeter;
   /** Their bytes per second. */
@@ -83,8 +86,15 @@ export class Delivery {
     this.#retries = parts.retries;
     this.#keys = parts.keys;
     this.drain = new RateMeter(now);
+    this.burstDrain = new BurstRate(now);
     this.recordRate = new RateMeter(now);
     this.byteRate = new RateMeter(now);
+  }
+
+  /** There is something to settle again: what a lane that had nothing to do drained is no measure of what it can. */
+  resume(nowMs: number): void {
+    this.drain.resume(nowMs);
+    this.burstDrain.resume(nowMs);
   }
 
   /** The write of `batch` through `gate` has ended. */
@@ -196,6 +206,7 @@ export class Delivery {
     input.unsettledRecords -= records;
     const now = clock.nowMs();
     this.drain.record(bytes, now);
+    this.burstDrain.record(bytes, now);
     this.recordRate.record(records, now);
     this.byteRate.record(bytes, now);
     held.releaseSettled();

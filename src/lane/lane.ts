@@ -93,8 +93,7 @@ export class Lane implements WritingLane {
   /** A buffer comes over the channel; the lane holds it until every record in it is settled. */
   onBuffer(buffer: StreamBuffer): void {
     const held = this.#held;
-    // What a lane that had nothing to do drained is no measure of what it can.
-    if (held.oldestMs === null) this.delivery.drain.resume(this.#options.clock.nowMs());
+    if (held.oldestMs === null) this.delivery.resume(this.#options.clock.nowMs());
     held.add(buffer);
     if (held.addedRecords > 0) this.#batcher.added(held.addedRecords, held.addedBytes);
     // Also without records of its own: a record that waits may go on in this buffer.

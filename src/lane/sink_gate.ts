@@ -15,6 +15,9 @@ import { SinkAccount } from "./sink_account.ts";
 /** Whether a sink takes records, as far as is known. */
 export type SinkState = "opening" | "up" | "down" | "paused";
 
+/** A sink that asked for a pause no longer ago will ask for the next one: a broker's quota is reckoned over seconds. */
+const BETWEEN_THROTTLES_MS = 5_000;
+
 /** The shared gate of one sink. */
 export class SinkGate {
   /** Name of the sink. */
@@ -22,7 +25,7 @@ export class SinkGate {
   /** Writes in flight. */
   inFlight = 0;
   /** No write starts before this clock time. */
-  throttleUntilMs = 0;
+  throttleUntilMs = -Infinity;
   /** Last write, or opening, that the sink answered; -1 before. */
   lastSuccessMs = -1;
   /** When `state` was first seen as it is now. */
@@ -219,6 +222,11 @@ export class SinkGate {
     if (this.#wasToldDown || this.state !== "down") return;
     this.#wasToldDown = true;
     this.#log.warn("sink is down", { sink: this.sink, reason });
+  }
+
+  /** Whether it asks for pauses, now or a moment ago: what it takes comes in bursts between them. */
+  get isThrottling(): boolean {
+    return this.#clock.nowMs() < this.throttleUntilMs + BETWEEN_THROTTLES_MS;
   }
 
   /** What the sink said of its load. */

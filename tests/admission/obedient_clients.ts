@@ -23,13 +23,21 @@ const TRAVEL_MS = 2;
 /** An adapter's answer is a chain of awaits. */
 const MICROTASKS = 12;
 
+const LF = 0x0a;
+/** A write of a sink that does not mind how fast they come, ms. */
+const BURST_WRITE_MS = 5;
+
 /** What is run. */
 export interface ObedientPlan {
   readonly seed: number;
   readonly clients: number;
   readonly bodyBytes: number;
+  /** A body is lines of so many bytes; without it, one record. */
+  readonly lineBytes?: number;
   /** What the sink takes. */
   readonly recordsPerSecond: number;
+  /** It takes so many at once, as fast as they come, and then asks for the pause that makes up for it. */
+  readonly burstRecords?: number;
   /** Sections of the config; the one stream is `s`, the one sink `slow` of the type `paced`. */
   readonly buffers: Readonly<Record<string, unknown>>;
   readonly stream: Readonly<Record<string, unknown>>;
@@ -53,14 +61,25 @@ export interface ObedientReport {
   readonly longestWaits: readonly number[];
 }
 
-/** Takes a record every so often, and saves nothing up while it is idle. */
+/** Takes a record every so often, or bursts of them, and saves nothing up while it is idle. */
 class PacedSink {
   records = 0;
   readonly definition: SinkDefinition;
   #freeAtMs = 0;
+  #leftOfBurst: number;
 
-  constructor(clock: SimClock, recordsPerSecond: number) {
+  constructor(clock: SimClock, recordsPerSecond: number, burstRecords = 0) {
+    this.#leftOfBurst = burstRecords;
     const write = async (batch: Batch): Promise<WriteResult> => {
+      if (burstRecords > 0) {
+        await new Promise<void>((done) => void clock.setTimer(done, BURST_WRITE_MS));
+        this.records += batch.count;
+        this.#leftOfBurst -= batch.count;
+        if (this.#leftOfBurst > 0) return allAcked(batch);
+        const delayMs = (burstRecords - this.#leftOfBurst) * 1000 / recordsPerSecond;
+        this.#leftOfBurst = burstRecords;
+        return allAcked(batch, { kind: "throttle", delayMs });
+      }
       this.#freeAtMs = Math.max(this.#freeAtMs, clock.nowMs()) + batch.count * 1000 / recordsPerSecond;
       await new Promise<void>((done) => void clock.setTimer(done, this.#freeAtMs - clock.nowMs()));
       this.records += batch.count;
@@ -188,11 +207,16 @@ class ObedientClient implements Exchange {
   }
 }
 
+function contentType({ bodyBytes, lineBytes }: ObedientPlan): string {
+  if (lineBytes !== undefined) return "application/x-ndjson";
+  return bodyBytes > CHUNK_BYTES ? "application/octet-stream" : "text/plain";
+}
+
 /** Runs the plan. */
 export async function runObedientClients(plan: ObedientPlan): Promise<ObedientReport> {
   const clock = new SimClock();
   const random = seededRandom(plan.seed);
-  const sink = new PacedSink(clock, plan.recordsPerSecond);
+  const sink = new PacedSink(clock, plan.recordsPerSecond, plan.burstRecords);
   const kinds = [sink.definition];
   const config = parseConfig({
     buffers: plan.buffers,
@@ -211,11 +235,13 @@ export async function runObedientClients(plan: ObedientPlan): Promise<ObedientRe
   clock.setTimer(() => {}, startMs);
   await runUntil(startMs);
   const body = new Uint8Array(plan.bodyBytes).fill(0x61);
+  const { lineBytes = Infinity } = plan;
+  for (let end = lineBytes; end <= body.length; end += lineBytes) body[end - 1] = LF;
   const warmAtMs = startMs + plan.warmMs;
   const endMs = warmAtMs + plan.runMs;
   const isWarm = () => clock.nowMs() >= warmAtMs;
   const headers = new Map([
-    ["content-type", plan.bodyBytes > CHUNK_BYTES ? "application/octet-stream" : "text/plain"],
+    ["content-type", contentType(plan)],
     ["content-length", String(plan.bodyBytes)],
   ]);
   const world = { clock, ingress: gateway.ingress, random, headers, body, isWarm };

@@ -55,6 +55,29 @@ Deno.test("Admission.retryAfterSeconds() does not take a minute without requests
   assertKept(await small(10, 60, { seed: 1, idleMs: 60_000 }), "after an idle minute");
 });
 
+Deno.test("Admission.retryAfterSeconds() reckons with bursts and pauses together where the sink asks for pauses", async () => {
+  const [clients, lines, recordsPerSecond] = [10, 1024, 2000];
+  const fairSeconds = clients * lines / recordsPerSecond;
+  for (const seed of SEEDS) {
+    const { longestWaits } = await runObedientClients({
+      seed,
+      clients,
+      bodyBytes: lines * 1024,
+      lineBytes: 1024,
+      recordsPerSecond,
+      burstRecords: 2000,
+      buffers: {},
+      stream: {},
+      sink: { batch: { maxBytes: 65_536 } },
+      warmMs: 0,
+      runMs: RUN_MS,
+    });
+    const longest = Math.max(...longestWaits);
+    // At a steady pace it is 11 s; the pauses, of which the clients cannot know, and a memory of one burst cost the rest.
+    assert(longest <= 4 * fairSeconds, `seed ${seed}: longest wait ${longest} s, fair ${fairSeconds} s`);
+  }
+});
+
 Deno.test("Admission.retryAfterSeconds() lets no client wait for twice its fair time, with 256 bodies of 1 MiB at once", async () => {
   const [clients, recordsPerSecond] = [256, 10];
   const fairSeconds = clients / recordsPerSecond;
