@@ -2,8 +2,8 @@
  * Writes in transactions, one after the other: the records of a write and its position, together or not at all.
  *
  * Nothing is stored before the commit is asked for, so whatever goes wrong until then gives all records back, and the next
- * write takes the id anew, which aborts what this one left. Only a commit without a good answer leaves a doubt; the id is
- * taken anew then, too, so that the transaction comes to its end, and the position tells which end that was.
+ * write takes the id anew, which aborts what this one left. Only a commit without a good answer leaves a doubt, which
+ * {@linkcode TransactionEnd} clears up.
  *
  * @module
  */
@@ -16,18 +16,14 @@ import type { DeliveryContext } from "./delivery_context.ts";
 import type { FenceWatch } from "./fence_watch.ts";
 import { WriteOutcomes } from "./outcomes.ts";
 import type { PartitionRun } from "./partition_run.ts";
-import type { PositionFate, PositionRecord, PositionTopic, StoredPosition } from "./position_topic.ts";
+import type { PositionRecord, PositionTopic } from "./position_topic.ts";
 import type { ProducerIdentity } from "./record_batch.ts";
 import { type TransactionCoordinator, TransactionError } from "./transaction_coordinator.ts";
+import { type Transaction, TransactionEnd } from "./transaction_end.ts";
 
 /** A coordinator is busy with the end of the transaction before for some ms. */
 const BUSY_STEP_MS = 5;
 const MAX_BUSY_WAIT_MS = 500;
-/** As for a batch whose outcome is not known: no load for a broker that comes back, and soon there when it has. */
-const DOUBT_STEP_MS = 100;
-const MAX_DOUBT_WAIT_MS = 2000;
-/** A broker that has just started may not have heard of a topic yet; one that was deleted is missing for longer. */
-const BELIEVED_GONE_MS = 10_000;
 
 /** Transactions of one writer. */
 export class Transactions {
@@ -35,6 +31,7 @@ export class Transactions {
   readonly #coordinator: TransactionCoordinator;
   readonly #positions: PositionTopic;
   readonly #fences: FenceWatch;
+  readonly #end: TransactionEnd;
   #throttleUntilMs = 0;
 
   constructor(
@@ -47,6 +44,7 @@ export class Transactions {
     this.#coordinator = coordinator;
     this.#positions = positions;
     this.#fences = fences;
+    this.#end = new TransactionEnd(context, coordinator, positions, fences);
   }
 
   /** Asks for the topic of positions and for the right to the id. */
@@ -76,7 +74,14 @@ export class Transactions {
       const partitions = partitionsOf([...runs, position.run]);
       await this.#patiently(() => this.#coordinator.add(taken, partitions), signal);
       await this.#store({ batch, runs, outcomes, position, signal });
-      await this.#commit(taken, position.run, begunMs, signal);
+      assert(position.run.storedAt >= 0n, "a position that is stored has an offset");
+      const { partition, storedAt: offset } = position.run;
+      const transaction = {
+        identity: taken,
+        partitions,
+        position: { partition, offset, producerId: taken.id },
+      };
+      await this.#commit(transaction, begunMs, signal);
     } catch (error) {
       if (!(error instanceof TransactionError || error instanceof UnreachableError)) throw error;
       if (error instanceof TransactionError && error.refusal === "fenced") this.#fences.fenced(begunMs);
@@ -106,57 +111,20 @@ export class Transactions {
   }
 
   /** Resolves when the transaction is committed; rejects with TransactionError when it is known not to be. */
-  async #commit(
-    identity: ProducerIdentity,
-    { partition, storedAt }: PartitionRun,
-    begunMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    assert(storedAt >= 0n, "a position that is stored has an offset");
+  async #commit(transaction: Transaction, begunMs: number, signal: AbortSignal): Promise<void> {
+    const { identity } = transaction;
     try {
       await this.#patiently(() => this.#coordinator.commit(identity), signal);
     } catch (error) {
       if (!(error instanceof TransactionError)) throw error;
-      if (error.refusal === "fenced") this.#fences.fenced(begunMs);
+      const refusal = await this.#end.afterDoubt(transaction, error);
+      // A commit that is late, and answered long ago, must not meet the next transaction: that one has another epoch.
       this.#context.producer.forget(identity);
-      const position = { partition, offset: storedAt, producerId: identity.id };
-      if (await this.#isCommitted(position, error.message)) return;
-      throw new TransactionError("refused", error.message, { cause: error });
+      if (refusal === null) return;
+      if (refusal.refusal === "fenced") this.#fences.fenced(begunMs);
+      if (await this.#end.isCommitted(transaction)) return;
+      throw new TransactionError("refused", refusal.message, { cause: refusal });
     }
-  }
-
-  /** Asks until it is known whether the transaction of `position` was committed, whose commit ended with `doubt`. */
-  async #isCommitted(position: StoredPosition, doubt: string): Promise<boolean> {
-    const { clock, closing, failing, log } = this.#context;
-    log.warn("a transaction may be committed or not; its position is asked for until that is known", {
-      reason: doubt,
-    });
-    let goneSinceMs = Infinity;
-    for (let attempt = 0;; attempt++) {
-      const fate = await this.#fateOf(position);
-      if (fate.kind === "committed") return true;
-      if (fate.kind === "aborted") return false;
-      goneSinceMs = fate.kind === "gone" ? Math.min(goneSinceMs, clock.nowMs()) : Infinity;
-      if (clock.nowMs() - goneSinceMs >= BELIEVED_GONE_MS) {
-        log.error("the position of a transaction is gone, so its records may be stored twice", {
-          reason: fate.reason,
-        });
-        return false;
-      }
-      failing(fate.reason);
-      await sleep(clock, Math.min(MAX_DOUBT_WAIT_MS, DOUBT_STEP_MS * 2 ** Math.min(attempt, 10)), closing);
-    }
-  }
-
-  async #fateOf(position: StoredPosition): Promise<PositionFate> {
-    try {
-      // Ends the transaction. Where the id is another gateway's, that one has.
-      if (this.#fences.verdict === null) await this.#context.producer.ready();
-    } catch (error) {
-      if (error instanceof TransactionError) return { kind: "hidden", reason: error.message };
-      throw error;
-    }
-    return await this.#positions.fateOf(position);
   }
 
   /** Asks again while brokers are busy, until `signal` is aborted. */

@@ -75,13 +75,29 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
     assert(log.lines.some(({ message }) => message.includes("may be committed or not")), "it is logged");
   });
 
-  await t.step("gives a batch back whose commit had no answer, and was not done", async () => {
+  await t.step("asks for a commit again that the coordinator never heard of", async () => {
     await using topic = await KafkaTopic.create(broker.address);
     await using sink = await OpenSink.open(transactional(topic));
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     proxy.next(END_TXN, { kind: "lost" });
-    assertEquals(outcomesOf(await sink.write(["2", "3"])), [1, 1]);
-    assertEquals((await topic.records()).map(({ value }) => value), ["1"]);
+    assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3"]);
+    assertEquals(outcomesOf(await sink.write(["4"])), [0]);
+    assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3", "4"]);
+  });
+
+  await t.step("commits the next batch only when that is complete, though a commit comes late", async () => {
+    await using topic = await KafkaTopic.create(broker.address);
+    await using sink = await OpenSink.open({ ...transactional(topic), requestTimeoutMs: 1000 });
+    const { promise: isLate, resolve: comes } = Promise.withResolvers<void>();
+    proxy.next(END_TXN, { kind: "late", until: () => isLate });
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    const until = async () => {
+      comes();
+      await delay(300); // until the broker has answered it
+    };
+    proxy.next(PRODUCE, { kind: "late", until });
+    proxy.next(END_TXN, { kind: "lost" });
     assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
     assertEquals((await topic.records()).map(({ value }) => value), ["1", "2", "3"]);
   });
@@ -97,16 +113,20 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
   });
 
   await t.step(
-    "sends a batch again whose commit had no answer when the positions are gone for good",
+    "sends a batch again that it may no longer commit when the positions are gone for good",
     async () => {
       await using topic = await KafkaTopic.create(broker.address);
       await using admin = new KafkaAdmin(broker.address);
       const positionTopic = `${topic.name}-positions`;
       const [log, clock] = [new LogLines(), new ManualClock()];
-      await using sink = await OpenSink.open({ ...transactional(topic), positionTopic }, { log, clock });
+      const own = { positionTopic, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
+      await using sink = await OpenSink.open({ ...transactional(topic), ...own }, { log, clock });
       await admin.createTopic(positionTopic);
       assertEquals(outcomesOf(await hurried(clock, sink.write(["1"]))), [0]);
-      const until = () => admin.deleteTopic(positionTopic);
+      const until = async () => {
+        await admin.deleteTopic(positionTopic);
+        await delay(2 * TRANSACTION_TIMEOUT_MS);
+      };
       proxy.next(END_TXN, { kind: "late", until, isUnanswered: true });
       assertEquals(outcomesOf(await hurried(clock, sink.write(["2"]))), [1]);
       assert(log.lines.some(({ message }) => message.includes("may be stored twice")), "it is logged");

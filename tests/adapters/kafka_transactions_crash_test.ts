@@ -2,6 +2,7 @@
 import { sharedKafka } from "../services/kafka.ts";
 import { requires } from "../support/requirements.ts";
 import { seededRandom } from "../support/seeded_random.ts";
+import { killCommits } from "./kafka_killed_commits.ts";
 import { killGateways } from "./kafka_kills.ts";
 import { killBroker } from "./kafka_outage.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
@@ -15,6 +16,11 @@ requires("kafka", "kcat", "mvn").test(
       batch: { maxRecords: 200 },
       limit: { recordsPerSecond: 10_000, burstRecords: 200 },
     }),
+);
+
+requires("kafka", "kcat", "mvn").test(
+  "kafka sink commits what it was committing when the broker was killed, and readers see it",
+  () => killCommits(2, seededRandom(6)),
 );
 
 requires("kafka", "kcat").test(

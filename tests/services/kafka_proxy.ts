@@ -77,12 +77,12 @@ export class KafkaProxy implements AsyncDisposable {
       this.#sockets.add(socket);
       // A connection that breaks is what this is for.
       socket.on("error", cut);
-      socket.on("close", () => {
-        this.#sockets.delete(socket);
-        cut();
-      });
+      socket.on("close", () => this.#sockets.delete(socket));
     }
     let before: Promise<unknown> = Promise.resolve();
+    broker.on("close", cut);
+    // What is on its way arrives, though its sender is gone.
+    client.on("close", () => void before.then(() => broker.end()));
     onFrame(client, (frame) => {
       const fault = this.#faults.get(frame.readInt16BE(4))?.shift() ?? NONE;
       before = before.then(() => this.#request(frame, fault, { client, broker, unanswered, cut }));

@@ -1,0 +1,76 @@
+/** A broker that is killed between a commit and its answer, and what readers see when it is back. @module */
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { KafkaBroker } from "../services/kafka.ts";
+import { END_TXN, KafkaProxy } from "../services/kafka_proxy.ts";
+import { freePort } from "../support/ports.ts";
+import { outcomesOf } from "../support/written.ts";
+import { OpenSink } from "./kafka_sink.ts";
+import { KafkaTopic } from "./kafka_topic.ts";
+
+/** From the request on, ms: in this time the broker has not got it, has promised the commit, or is writing its marks. */
+const MAX_KILL_MS = 2;
+/** A broker that has just started shares two cores with other tests. */
+const VISIBLE_DEADLINE_MS = 30_000;
+/** A topic that was just created is taken up within some tries. */
+const FIRST_TRIES = 50;
+
+/** Kills the broker in the middle of `kills` commits. Rejects where a batch is not acked, or readers do not see what is. */
+export async function killCommits(kills: number, random: () => number): Promise<void> {
+  const port = freePort();
+  await using broker = await KafkaBroker.start({
+    listeners: [{ name: "PROXIED", protocol: "PLAINTEXT", advertisedPort: port }],
+    settings: { "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500" },
+  });
+  await using proxy = await KafkaProxy.start(port, () => broker.addressOf("PROXIED"));
+  await using topic = await KafkaTopic.create(broker.address, 4);
+  await using sink = await OpenSink.open({
+    brokers: [`127.0.0.1:${port}`],
+    topic: topic.name,
+    transactional: true,
+    createTopics: true,
+  });
+  const acked: string[] = [];
+  const write = async () => {
+    const values = Array.from({ length: 20 }, (_, i) => `${acked.length + i}`);
+    const result = await sink.write(
+      values.map((value) => ({ key: value, value })),
+      new AbortController().signal,
+    );
+    if (outcomesOf(result).every((outcome) => outcome === 0)) acked.push(...values);
+  };
+  for (let tries = 0; acked.length === 0 && tries < FIRST_TRIES; tries++) await write();
+  for (let kill = 0; kill < kills; kill++) {
+    await write();
+    const before = acked.length;
+    const isKilled = Promise.withResolvers<void>();
+    const killSoon = async () => {
+      await delay(random() * MAX_KILL_MS);
+      await broker.kill();
+      isKilled.resolve();
+    };
+    // Where the answer is faster than the kill, it gets lost.
+    proxy.next(END_TXN, {
+      kind: "late",
+      until: () => Promise.resolve(void killSoon()),
+      isUnanswered: true,
+    });
+    const written = write();
+    await isKilled.promise;
+    await broker.restart();
+    await written;
+    assertEquals(acked.length, before + 20, "what was being committed is acked");
+    const stored = await storedWithin(topic, acked.length);
+    assertEquals(stored.toSorted(), acked.toSorted(), `after kill ${kill}`);
+  }
+}
+
+/** What readers see, as soon as that is `count` records, or at the deadline: a commit that is promised takes some ms. */
+async function storedWithin(topic: KafkaTopic, count: number): Promise<string[]> {
+  const deadlineMs = performance.now() + VISIBLE_DEADLINE_MS;
+  for (;;) {
+    const stored = (await topic.records()).map(({ value }) => value);
+    if (stored.length >= count || performance.now() > deadlineMs) return stored;
+    await delay(100);
+  }
+}
