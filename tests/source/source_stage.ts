@@ -168,12 +168,12 @@ export class SourceStage implements AsyncDisposable {
     this.#stalled.delete(sink);
   }
 
-  /** Offsets that the group has, by partition of the topic; -1 where it has none. */
-  async committed(partitions: readonly number[]): Promise<number[]> {
-    const [group] = await this.admin.listConsumerGroupOffsets({
-      groups: [{ groupId: this.topic, topics: [{ name: this.topic, partitionIndexes: [...partitions] }] }],
+  /** Offsets that `group` has, by partition of a topic of the same name, or of `topic`; -1 where it has none. */
+  async committed(partitions: readonly number[], group = this.topic, topic = group): Promise<number[]> {
+    const [found] = await this.admin.listConsumerGroupOffsets({
+      groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: [...partitions] }] }],
     });
-    const own = group.topics.find(({ name }) => name === this.topic)?.partitions ?? [];
+    const own = found.topics.find(({ name }) => name === topic)?.partitions ?? [];
     return partitions.map((partition) =>
       Number(own.find(({ partitionIndex }) => partitionIndex === partition)?.committedOffset ?? -1n)
     );
