@@ -89,11 +89,11 @@ async function post(gateway: GatewayProcess, body: string): Promise<number> {
   return waitSeconds;
 }
 
-/** Resolves when the gateway has delivered `count` records. */
-export async function delivered(gateway: GatewayProcess, count: number): Promise<void> {
+/** Resolves when the gateway has delivered `count` records to `sink`. */
+export async function delivered(gateway: GatewayProcess, count: number, sink = "kafka"): Promise<void> {
   const deadlineMs = performance.now() + ARRIVAL_DEADLINE_MS;
   for (;;) {
-    const acked = await gateway.metric("weir_sink_records_total", { sink: "kafka", outcome: "delivered" });
+    const acked = await gateway.metric("weir_sink_records_total", { sink, outcome: "delivered" });
     if (acked >= count) return;
     assert(performance.now() < deadlineMs, `${acked} of ${count} records arrived in time`);
     await delay(50);
