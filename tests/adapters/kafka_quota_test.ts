@@ -11,12 +11,12 @@ const RECORDS = 38_000;
 const PADDING = 1000;
 /** Of a record as it is sent, beside key and value: lengths, differences of offset and time, its share of a batch's head. */
 const FRAMING_BYTES = 12;
-/** 0.3 % of what the quota lets through while the rate is measured, so that it does not matter where that begins. */
+/** 0.3 % of what the quota lets through while the rate is measured. */
 const BATCH_BYTES = 65_536;
 /** Of 32 KiB: 8 s at the quota's rate, so that the sink has something to send while all clients stay away. */
 const SEGMENTS = 512;
 /** A broker of two windows of 1 s gives the second one in advance; this long after the first record it has it back. */
-const WARM_UP_MS = 4000;
+const WARM_UP_MS = 3000;
 /** Then the first of the senders may be done, and the sink have nothing to send. */
 const MEASURED_SHARE = 0.8;
 
@@ -52,13 +52,35 @@ requires("kafka", "kcat").test(
   },
 );
 
-/** Bytes a second between two appends: the first behind the warm-up, and that with which the measured share is stored. */
+/**
+ * Bytes a second between two moments at which least is stored beyond the quota: one in the first third of the time that
+ * is measured, and one in the last. There the broker has just made up for a burst. Between any other two it may be a
+ * second's worth ahead at one end and not at the other, which is more than what is asked of the rate.
+ */
 function storedRate(stored: readonly (readonly [ms: number, bytes: number])[]): number {
   const inTime = stored.toSorted(([a], [b]) => a - b);
-  const first = inTime.findIndex(([ms]) => ms >= inTime[0][0] + WARM_UP_MS);
-  const last = Math.floor(inTime.length * MEASURED_SHARE);
-  assert(first >= 0 && first < last, "most is stored behind the warm-up");
-  const [startMs, endMs] = [inTime[first][0], inTime[last][0]];
-  const bytes = inTime.filter(([ms]) => ms >= startMs && ms < endMs).reduce((sum, [, size]) => sum + size, 0);
-  return bytes / (endMs - startMs) * 1000;
+  const moments: Moment[] = [];
+  let storedBytes = 0;
+  for (const [ms, bytes] of inTime) {
+    if (ms !== moments.at(-1)?.ms) moments.push({ ms, storedBytes });
+    storedBytes += bytes;
+  }
+  const startMs = inTime[0][0] + WARM_UP_MS;
+  const endMs = inTime[Math.floor(inTime.length * MEASURED_SHARE)][0];
+  assert(endMs - startMs > 2 * WARM_UP_MS, "most is stored behind the warm-up");
+  const thirdMs = (endMs - startMs) / 3;
+  const first = leastAhead(moments.filter(({ ms }) => ms >= startMs && ms <= startMs + thirdMs));
+  const last = leastAhead(moments.filter(({ ms }) => ms >= endMs - thirdMs && ms <= endMs));
+  return (last.storedBytes - first.storedBytes) / (last.ms - first.ms) * 1000;
+}
+
+/** Before what came at `ms`, so many bytes were stored. */
+interface Moment {
+  readonly ms: number;
+  readonly storedBytes: number;
+}
+
+function leastAhead(moments: readonly Moment[]): Moment {
+  const ahead = ({ ms, storedBytes }: Moment) => storedBytes - ms / 1000 * QUOTA_BYTES_PER_SECOND;
+  return moments.reduce((least, each) => ahead(each) < ahead(least) ? each : least);
 }
