@@ -8,6 +8,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 const MOD_TS = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
@@ -28,7 +29,7 @@ async function launch(args: readonly string[]): Promise<number> {
     return 0;
   }
   const gateway = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...flags, MOD_TS, "run", ...args],
+    args: ["run", "--no-prompt", V8_FLAGS, ...flags, MOD_TS, "run", ...args],
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",

@@ -10,6 +10,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { builtInSinks } from "../adapters/mod.ts";
 import { type Config, loadConfig, parseConfig, planSegments } from "../src/config.ts";
 import { CLOSE_MS } from "../src/sink_unit.ts";
+import { V8_FLAGS } from "../src/v8_flags.ts";
 import { answersOk } from "./support/gateway_process.ts";
 import { HttpConnection } from "./support/http_client.ts";
 import { freePort } from "./support/ports.ts";
@@ -124,6 +125,7 @@ Deno.test("Containerfile is one without faults: pinned, not root, with a health 
   const entrypoint: string[] = JSON.parse(of("ENTRYPOINT")[0].slice("ENTRYPOINT ".length));
   assertEquals(entrypoint, ["/opt/weir/examples/deploy/weir.sh"]);
   assert(((await Deno.stat(`${DEPLOY}weir.sh`)).mode! & 0o111) !== 0, "weir.sh is executable");
+  assertStringIncludes(await read("weir.sh"), ` ${V8_FLAGS} `);
 });
 
 requires("kubernetesValidate").test(

@@ -7,5 +7,6 @@ home=${WEIR_HOME:-/opt/weir}
 rights=$(deno run --cached-only --no-prompt --allow-read --allow-env --allow-sys=hostname \
   "$home/mod.ts" run --print-permissions "$@")
 
+# Short full collections: see src/v8_flags.ts.
 # shellcheck disable=SC2086 # one word for each flag
-exec deno run --cached-only --no-prompt $rights "$home/mod.ts" run "$@"
+exec deno run --cached-only --no-prompt --v8-flags=--max-semi-space-size=8 $rights "$home/mod.ts" run "$@"

@@ -1,9 +1,10 @@
 /**
- * The gateway as its users run it: `deno run mod.ts run --config FILE`, as a process of its own on free ports, with
- * its config and data in a temporary folder that goes when the gateway goes.
+ * The gateway as its users run it, `deno run mod.ts run --config FILE` with the engine's flags of `deno task start`, as a
+ * process of its own on free ports, with its config and data in a temporary folder that goes when the gateway goes.
  *
  * @module
  */
+import { V8_FLAGS } from "../../src/v8_flags.ts";
 import { freePort } from "./ports.ts";
 import { Program } from "./process.ts";
 
@@ -62,7 +63,7 @@ export class GatewayProcess implements AsyncDisposable {
     const complete = withPlaces(config, folder);
     await Deno.writeTextFile(`${folder}/weir.json`, JSON.stringify(complete, null, 2));
     const program = new Program(Deno.execPath(), {
-      args: ["run", "-A", MOD_TS, "run", "--config", `${folder}/weir.json`],
+      args: ["run", "-A", V8_FLAGS, MOD_TS, "run", "--config", `${folder}/weir.json`],
       cwd: folder,
       env: options.env,
     });
