@@ -57,6 +57,8 @@ export class TransactionCoordinator {
   readonly #cluster: Cluster;
   readonly #timeoutMs: number;
   #node: number | null = null;
+  #connection: Connection | null = null;
+  #connections = 0;
 
   /** @param timeoutMs how long a transaction may be open */
   constructor(client: KafkaClient, cluster: Cluster, transactionalId: string, timeoutMs: number) {
@@ -107,6 +109,17 @@ export class TransactionCoordinator {
     );
   }
 
+  /** How many connections there were: another number, another connection. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Connects if need be; resolves to {@linkcode connections}. */
+  async connect(): Promise<number> {
+    await this.#connect();
+    return this.#connections;
+  }
+
   async #ask<T>(failed: string, request: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     try {
@@ -119,7 +132,9 @@ export class TransactionCoordinator {
   async #connect(): Promise<Connection> {
     try {
       const node = this.#node ??= await this.#find(await this.#cluster.any());
-      return await this.#cluster.controlConnection(node);
+      const connection = await this.#cluster.controlConnection(node);
+      if (connection !== this.#connection) this.#connections++;
+      return this.#connection = connection;
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       this.#node = null;

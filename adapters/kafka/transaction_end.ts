@@ -12,6 +12,7 @@
  * @module
  */
 import { sleep } from "../../src/core/clock.ts";
+import { BELIEVED_GONE_MS } from "./commit_seal.ts";
 import type { DeliveryContext } from "./delivery_context.ts";
 import type { FenceWatch } from "./fence_watch.ts";
 import type { PositionFate, PositionTopic, StoredPosition } from "./position_topic.ts";
@@ -26,8 +27,6 @@ import {
 /** As for a batch whose outcome is not known: no load for a broker that comes back, and soon there when it has. */
 const DOUBT_STEP_MS = 100;
 const MAX_DOUBT_WAIT_MS = 2000;
-/** A broker that has just started may not have heard of a topic yet; one that was deleted is missing for longer. */
-const BELIEVED_GONE_MS = 10_000;
 /** After these a coordinator may answer otherwise. */
 const PASSING: readonly Refusal[] = ["busy", "unanswered", "unreachable"];
 

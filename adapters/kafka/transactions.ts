@@ -11,6 +11,7 @@ import { assert } from "../../src/core/assert.ts";
 import { sleep } from "../../src/core/clock.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import { UnreachableError } from "./cluster.ts";
+import { CommitSeal } from "./commit_seal.ts";
 import { Delivery } from "./delivery.ts";
 import type { DeliveryContext } from "./delivery_context.ts";
 import type { FenceWatch } from "./fence_watch.ts";
@@ -32,6 +33,7 @@ export class Transactions {
   readonly #positions: PositionTopic;
   readonly #fences: FenceWatch;
   readonly #end: TransactionEnd;
+  readonly #seal: CommitSeal;
   #throttleUntilMs = 0;
 
   constructor(
@@ -45,6 +47,7 @@ export class Transactions {
     this.#positions = positions;
     this.#fences = fences;
     this.#end = new TransactionEnd(context, coordinator, positions, fences);
+    this.#seal = new CommitSeal(context, coordinator);
   }
 
   /** Asks for the topic of positions and for the right to the id. */
@@ -70,6 +73,7 @@ export class Transactions {
     try {
       if (this.#fences.verdict !== null) throw new TransactionError("refused", this.#fences.verdict);
       const taken = identity = await this.#ready(signal);
+      await this.#patiently(() => this.#seal.close(taken), signal);
       const position = this.#positions.next();
       const partitions = partitionsOf([...runs, position.run]);
       await this.#patiently(() => this.#coordinator.add(taken, partitions), signal);
@@ -82,6 +86,7 @@ export class Transactions {
         position: { partition, offset, producerId: taken.id },
       };
       await this.#commit(transaction, begunMs, signal);
+      this.#seal.committed(partitions);
     } catch (error) {
       if (!(error instanceof TransactionError || error instanceof UnreachableError)) throw error;
       if (error instanceof TransactionError && error.refusal === "fenced") this.#fences.fenced(begunMs);

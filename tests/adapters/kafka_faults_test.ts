@@ -134,6 +134,26 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
   );
 
   await t.step(
+    "commits the partitions of the last transaction once more over a new connection, before it can abort anything there",
+    async () => {
+      await using topic = await KafkaTopic.create(broker.address);
+      await using sink = await OpenSink.open(transactional(topic));
+      for (const value of ["1", "2", "3", "4"]) {
+        if (value === "3") proxy.cut();
+        // What is asked on a connection that is gone is given back.
+        while (outcomesOf(await sink.write([value]))[0] !== 0);
+      }
+      // Each commit leaves a mark in the log: there is one more before the third record.
+      assertEquals((await topic.records()).map(({ value, offset }) => [value, offset]), [
+        ["1", 0],
+        ["2", 2],
+        ["3", 5],
+        ["4", 7],
+      ]);
+    },
+  );
+
+  await t.step(
     "begins anew after a transaction that was open for too long, as often as that is",
     async () => {
       await using topic = await KafkaTopic.create(broker.address);

@@ -59,9 +59,14 @@ export class KafkaProxy implements AsyncDisposable {
     return [...this.#faults.values()].reduce((sum, faults) => sum + faults.length, 0);
   }
 
+  /** Breaks all connections; new ones are taken. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Breaks all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }
