@@ -69,12 +69,12 @@ class KafkaSink implements SinkAdapter {
       closing: this.#closing.signal,
       learnedBytes: new Map(),
     };
-    this.#transactions = coordinator && new Transactions(
-      this.#context,
+    this.#transactions = coordinator && new Transactions({
+      context: this.#context,
       coordinator,
-      new PositionTopic(client, cluster, clock, options, coordinator.transactionalId),
-      new FenceWatch(clock, coordinator.transactionalId, options.transactionTimeoutMs),
-    );
+      positions: new PositionTopic(client, cluster, clock, options, coordinator.transactionalId),
+      fences: new FenceWatch(clock, coordinator.transactionalId, options.transactionTimeoutMs),
+    });
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<WriteResult> {

@@ -9,34 +9,28 @@
  *
  * @module
  */
-import type { DeliveryContext } from "./delivery_context.ts";
 import type { ProducerIdentity } from "./record_batch.ts";
-import {
-  type TopicPartitions,
-  type TransactionCoordinator,
-  TransactionError,
-} from "./transaction_coordinator.ts";
+import { type TopicPartitions, TransactionError } from "./transaction_coordinator.ts";
+import type { TransactionParts } from "./transaction_parts.ts";
 
 /** A broker that has just started may not have heard of a topic yet; one that was deleted is missing for longer. */
 export const BELIEVED_GONE_MS = 10_000;
 
 /** The last commit of one writer. */
 export class CommitSeal {
-  readonly #context: DeliveryContext;
-  readonly #coordinator: TransactionCoordinator;
+  readonly #parts: TransactionParts;
   #partitions: TopicPartitions | null = null;
   #connections = 0;
   #refusedSinceMs = Infinity;
 
-  constructor(context: DeliveryContext, coordinator: TransactionCoordinator) {
-    this.#context = context;
-    this.#coordinator = coordinator;
+  constructor(parts: TransactionParts) {
+    this.#parts = parts;
   }
 
   /** A transaction over `partitions` was committed just now. */
   committed(partitions: TopicPartitions): void {
     this.#partitions = partitions;
-    this.#connections = this.#coordinator.connections;
+    this.#connections = this.#parts.coordinator.connections;
     this.#refusedSinceMs = Infinity;
   }
 
@@ -45,10 +39,10 @@ export class CommitSeal {
    * where that is not known; to be called again then.
    */
   async close(identity: ProducerIdentity): Promise<void> {
-    if (this.#partitions === null || await this.#coordinator.connect() === this.#connections) return;
+    const { coordinator } = this.#parts;
+    if (this.#partitions === null || await coordinator.connect() === this.#connections) return;
     try {
-      await this.#coordinator.add(identity, this.#partitions);
-      await this.#coordinator.commit(identity);
+      await coordinator.commitEmpty(identity, this.#partitions);
       this.committed(this.#partitions);
     } catch (error) {
       if (!(error instanceof TransactionError && error.refusal === "refused")) throw error;
@@ -57,7 +51,7 @@ export class CommitSeal {
   }
 
   #refused(error: TransactionError): void {
-    const { clock, log } = this.#context;
+    const { clock, log } = this.#parts.context;
     this.#refusedSinceMs = Math.min(this.#refusedSinceMs, clock.nowMs());
     if (clock.nowMs() - this.#refusedSinceMs < BELIEVED_GONE_MS) throw error;
     log.warn("the partitions of the last transaction cannot be written any more: goes on without them", {

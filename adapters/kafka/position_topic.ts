@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../../src/core/clock.ts";
 import type { KafkaClient } from "./client.ts";
-import { type Cluster, UnreachableError } from "./cluster.ts";
+import { type Cluster, type TopicState, UnreachableError } from "./cluster.ts";
 import { describeCode } from "./error_codes.ts";
 import { causeOf } from "./failure.ts";
 import { partitionOf } from "./murmur2.ts";
@@ -16,6 +16,8 @@ import { TransactionError } from "./transaction_coordinator.ts";
 
 /** A dead gateway's open transaction hides the positions behind it in its partition for a minute; not those of the others. */
 const PARTITIONS = 8;
+/** How long brokers may take to create it, ms. */
+const CREATE_TIMEOUT_MS = 30_000;
 const BROKERS_DEFAULT = -1;
 const TOPIC_ALREADY_EXISTS = 36;
 /** OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION. */
@@ -175,7 +177,7 @@ export class PositionTopic {
     return { kind: isAborted ? "aborted" : "committed" };
   }
 
-  #state(): { kind: "there"; leaders: readonly number[] } | { kind: "missing"; reason: string } {
+  #state(): TopicState {
     return this.#cluster.known.get(this.#topic) ??
       { kind: "missing", reason: `nothing is known of ${this.#topic}` };
   }
@@ -193,7 +195,7 @@ export class PositionTopic {
     try {
       await this.#cluster.ask(
         connection,
-        (connection) => createTopicsV6.api.async(connection, [topic], 30_000, false),
+        (connection) => createTopicsV6.api.async(connection, [topic], CREATE_TIMEOUT_MS, false),
       );
     } catch (error) {
       const isThere = error instanceof ResponseError &&

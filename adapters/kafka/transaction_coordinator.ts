@@ -109,6 +109,12 @@ export class TransactionCoordinator {
     );
   }
 
+  /** Commits a transaction without records over `partitions`: each gets a mark that ends what its readers took for open. */
+  async commitEmpty(identity: ProducerIdentity, partitions: TopicPartitions): Promise<void> {
+    await this.add(identity, partitions);
+    await this.commit(identity);
+  }
+
   /** How many connections there were: another number, another connection. */
   get connections(): number {
     return this.#connections;

@@ -13,16 +13,10 @@
  */
 import { sleep } from "../../src/core/clock.ts";
 import { BELIEVED_GONE_MS } from "./commit_seal.ts";
-import type { DeliveryContext } from "./delivery_context.ts";
-import type { FenceWatch } from "./fence_watch.ts";
-import type { PositionFate, PositionTopic, StoredPosition } from "./position_topic.ts";
+import type { PositionFate, StoredPosition } from "./position_topic.ts";
 import type { ProducerIdentity } from "./record_batch.ts";
-import {
-  type Refusal,
-  type TopicPartitions,
-  type TransactionCoordinator,
-  TransactionError,
-} from "./transaction_coordinator.ts";
+import { type Refusal, type TopicPartitions, TransactionError } from "./transaction_coordinator.ts";
+import type { TransactionParts } from "./transaction_parts.ts";
 
 /** As for a batch whose outcome is not known: no load for a broker that comes back, and soon there when it has. */
 const DOUBT_STEP_MS = 100;
@@ -42,21 +36,10 @@ export interface Transaction {
 
 /** Clears up doubts about the transactions of one writer. */
 export class TransactionEnd {
-  readonly #context: DeliveryContext;
-  readonly #coordinator: TransactionCoordinator;
-  readonly #positions: PositionTopic;
-  readonly #fences: FenceWatch;
+  readonly #parts: TransactionParts;
 
-  constructor(
-    context: DeliveryContext,
-    coordinator: TransactionCoordinator,
-    positions: PositionTopic,
-    fences: FenceWatch,
-  ) {
-    this.#context = context;
-    this.#coordinator = coordinator;
-    this.#positions = positions;
-    this.#fences = fences;
+  constructor(parts: TransactionParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -67,7 +50,7 @@ export class TransactionEnd {
     { identity, partitions }: Transaction,
     doubt: TransactionError,
   ): Promise<TransactionError | null> {
-    const { log, failing } = this.#context;
+    const { coordinator, context: { log, failing } } = this.#parts;
     log.warn("a transaction may be committed or not; it is asked for until that is known", {
       reason: doubt.message,
     });
@@ -75,10 +58,9 @@ export class TransactionEnd {
     for (let attempt = 0, last = doubt; PASSING.includes(last.refusal); attempt++) {
       await this.#pause(attempt);
       try {
-        await this.#coordinator.commit(identity);
+        await coordinator.commit(identity);
         isCommitted = true;
-        await this.#coordinator.add(identity, partitions);
-        await this.#coordinator.commit(identity);
+        await coordinator.commitEmpty(identity, partitions);
         return null;
       } catch (error) {
         if (!(error instanceof TransactionError)) throw error;
@@ -91,7 +73,7 @@ export class TransactionEnd {
 
   /** Asks until it is known whether a transaction was committed whose id is to be taken anew, or another's. */
   async isCommitted({ position }: Transaction): Promise<boolean> {
-    const { clock, failing, log } = this.#context;
+    const { clock, failing, log } = this.#parts.context;
     let goneSinceMs = Infinity;
     for (let attempt = 0;; attempt++) {
       const fate = await this.#fateOf(position);
@@ -110,18 +92,19 @@ export class TransactionEnd {
   }
 
   async #fateOf(position: StoredPosition): Promise<PositionFate> {
+    const { context, positions, fences } = this.#parts;
     try {
       // Ends the transaction. Where the id is another gateway's, that one has.
-      if (this.#fences.verdict === null) await this.#context.producer.ready();
+      if (fences.verdict === null) await context.producer.ready();
     } catch (error) {
       if (error instanceof TransactionError) return { kind: "hidden", reason: error.message };
       throw error;
     }
-    return await this.#positions.fateOf(position);
+    return await positions.fateOf(position);
   }
 
   async #pause(attempt: number): Promise<void> {
-    const { clock, closing } = this.#context;
+    const { clock, closing } = this.#parts.context;
     await sleep(clock, Math.min(MAX_DOUBT_WAIT_MS, DOUBT_STEP_MS * 2 ** Math.min(attempt, 10)), closing);
   }
 }

@@ -13,14 +13,13 @@ import type { Batch } from "../../src/sink/adapter.ts";
 import { UnreachableError } from "./cluster.ts";
 import { CommitSeal } from "./commit_seal.ts";
 import { Delivery } from "./delivery.ts";
-import type { DeliveryContext } from "./delivery_context.ts";
-import type { FenceWatch } from "./fence_watch.ts";
 import { WriteOutcomes } from "./outcomes.ts";
 import type { PartitionRun } from "./partition_run.ts";
-import type { PositionRecord, PositionTopic } from "./position_topic.ts";
+import type { PositionRecord } from "./position_topic.ts";
 import type { ProducerIdentity } from "./record_batch.ts";
-import { type TransactionCoordinator, TransactionError } from "./transaction_coordinator.ts";
+import { TransactionError } from "./transaction_coordinator.ts";
 import { type Transaction, TransactionEnd } from "./transaction_end.ts";
+import type { TransactionParts } from "./transaction_parts.ts";
 
 /** A coordinator is busy with the end of the transaction before for some ms. */
 const BUSY_STEP_MS = 5;
@@ -28,31 +27,20 @@ const MAX_BUSY_WAIT_MS = 500;
 
 /** Transactions of one writer. */
 export class Transactions {
-  readonly #context: DeliveryContext;
-  readonly #coordinator: TransactionCoordinator;
-  readonly #positions: PositionTopic;
-  readonly #fences: FenceWatch;
+  readonly #parts: TransactionParts;
   readonly #end: TransactionEnd;
   readonly #seal: CommitSeal;
   #throttleUntilMs = 0;
 
-  constructor(
-    context: DeliveryContext,
-    coordinator: TransactionCoordinator,
-    positions: PositionTopic,
-    fences: FenceWatch,
-  ) {
-    this.#context = context;
-    this.#coordinator = coordinator;
-    this.#positions = positions;
-    this.#fences = fences;
-    this.#end = new TransactionEnd(context, coordinator, positions, fences);
-    this.#seal = new CommitSeal(context, coordinator);
+  constructor(parts: TransactionParts) {
+    this.#parts = parts;
+    this.#end = new TransactionEnd(parts);
+    this.#seal = new CommitSeal(parts);
   }
 
   /** Asks for the topic of positions and for the right to the id. */
   async check(signal: AbortSignal): Promise<void> {
-    if (this.#fences.verdict !== null) throw new Error(this.#fences.verdict);
+    if (this.#parts.fences.verdict !== null) throw new Error(this.#parts.fences.verdict);
     await this.#ready(signal);
   }
 
@@ -66,17 +54,19 @@ export class Transactions {
     outcomes: WriteOutcomes,
     signal: AbortSignal,
   ): Promise<number> {
-    const { clock, producer } = this.#context;
+    const { clock, producer } = this.#parts.context;
     if (runs.length === 0) return 0;
     const begunMs = clock.nowMs();
     let identity: ProducerIdentity | null = null;
     try {
-      if (this.#fences.verdict !== null) throw new TransactionError("refused", this.#fences.verdict);
+      if (this.#parts.fences.verdict !== null) {
+        throw new TransactionError("refused", this.#parts.fences.verdict);
+      }
       const taken = identity = await this.#ready(signal);
       await this.#patiently(() => this.#seal.close(taken), signal);
-      const position = this.#positions.next();
+      const position = this.#parts.positions.next();
       const partitions = partitionsOf([...runs, position.run]);
-      await this.#patiently(() => this.#coordinator.add(taken, partitions), signal);
+      await this.#patiently(() => this.#parts.coordinator.add(taken, partitions), signal);
       await this.#store({ batch, runs, outcomes, position, signal });
       assert(position.run.storedAt >= 0n, "a position that is stored has an offset");
       const { partition, storedAt: offset } = position.run;
@@ -89,25 +79,25 @@ export class Transactions {
       this.#seal.committed(partitions);
     } catch (error) {
       if (!(error instanceof TransactionError || error instanceof UnreachableError)) throw error;
-      if (error instanceof TransactionError && error.refusal === "fenced") this.#fences.fenced(begunMs);
+      if (error instanceof TransactionError && error.refusal === "fenced") this.#parts.fences.fenced(begunMs);
       if (identity !== null) producer.forget(identity);
-      outcomes.undo(this.#fences.verdict ?? error.message);
+      outcomes.undo(this.#parts.fences.verdict ?? error.message);
       outcomes.saturated();
     }
     return Math.max(0, this.#throttleUntilMs - clock.nowMs());
   }
 
   async #ready(signal: AbortSignal): Promise<ProducerIdentity> {
-    await this.#patiently(() => this.#positions.ready(), signal);
-    return await this.#patiently(() => this.#context.producer.ready(), signal);
+    await this.#patiently(() => this.#parts.positions.ready(), signal);
+    return await this.#patiently(() => this.#parts.context.producer.ready(), signal);
   }
 
   /** Sends the records and the position; rejects with TransactionError where one that is not dead is not stored. */
   async #store({ batch, runs, outcomes, position, signal }: Parts): Promise<void> {
-    const { clock } = this.#context;
-    const data = new Delivery(this.#context, batch, outcomes, signal);
+    const { clock } = this.#parts.context;
+    const data = new Delivery(this.#parts.context, batch, outcomes, signal);
     const positionOutcomes = new WriteOutcomes(1);
-    const mark = new Delivery(this.#context, position.record, positionOutcomes, signal);
+    const mark = new Delivery(this.#parts.context, position.record, positionOutcomes, signal);
     await Promise.all([data.send(runs), mark.send([position.run])]);
     this.#throttleUntilMs = clock.nowMs() + Math.max(data.throttleMs, mark.throttleMs);
     const reason = outcomes.retryReason ?? positionOutcomes.anyReason;
@@ -119,14 +109,14 @@ export class Transactions {
   async #commit(transaction: Transaction, begunMs: number, signal: AbortSignal): Promise<void> {
     const { identity } = transaction;
     try {
-      await this.#patiently(() => this.#coordinator.commit(identity), signal);
+      await this.#patiently(() => this.#parts.coordinator.commit(identity), signal);
     } catch (error) {
       if (!(error instanceof TransactionError)) throw error;
       const refusal = await this.#end.afterDoubt(transaction, error);
       // A commit that is late, and answered long ago, must not meet the next transaction: that one has another epoch.
-      this.#context.producer.forget(identity);
+      this.#parts.context.producer.forget(identity);
       if (refusal === null) return;
-      if (refusal.refusal === "fenced") this.#fences.fenced(begunMs);
+      if (refusal.refusal === "fenced") this.#parts.fences.fenced(begunMs);
       if (await this.#end.isCommitted(transaction)) return;
       throw new TransactionError("refused", refusal.message, { cause: refusal });
     }
@@ -141,7 +131,7 @@ export class Transactions {
         const isBusy = error instanceof TransactionError && error.refusal === "busy";
         if (!isBusy || signal.aborted) throw error;
       }
-      const { clock, closing } = this.#context;
+      const { clock, closing } = this.#parts.context;
       await sleep(clock, Math.min(MAX_BUSY_WAIT_MS, BUSY_STEP_MS * attempt), closing);
     }
   }
