@@ -16,8 +16,6 @@ interface Waiting {
 
 /** The queue; admission bounds it by `maxWaiters`. */
 export class WaitingBodies implements Iterable<AdmittedBody> {
-  /** The oldest; null when nobody waits. */
-  first: AdmittedBody | null = null;
   readonly #clock: Clock;
   readonly #onLate: (body: AdmittedBody) => void;
   readonly #queue: Waiting[] = [];
@@ -27,6 +25,11 @@ export class WaitingBodies implements Iterable<AdmittedBody> {
   constructor(clock: Clock, onLate: (body: AdmittedBody) => void) {
     this.#clock = clock;
     this.#onLate = onLate;
+  }
+
+  /** The oldest; null when nobody waits. */
+  get first(): AdmittedBody | null {
+    return this.#queue.length === 0 ? null : this.#queue[0].body;
   }
 
   /** How many there are. */
@@ -56,7 +59,6 @@ export class WaitingBodies implements Iterable<AdmittedBody> {
     const bytes = body.expectedBytes;
     this.#bytes += bytes;
     this.#queue.splice(at, 0, { body, bytes, timer: this.#lateAfter(body, maxMs) });
-    this.first = this.#queue[0].body;
   }
 
   /** The wait of `body` begins anew, if it waits. */
@@ -74,7 +76,6 @@ export class WaitingBodies implements Iterable<AdmittedBody> {
     const [{ bytes, timer }] = this.#queue.splice(at, 1);
     this.#bytes -= bytes;
     timer.cancel();
-    this.first = this.#queue.length === 0 ? null : this.#queue[0].body;
   }
 
   #lateAfter(body: AdmittedBody, maxMs: number): Timer {

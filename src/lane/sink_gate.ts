@@ -9,11 +9,9 @@ import type { Logger } from "../core/log.ts";
 import type { WriteControl } from "../limit/controllers.ts";
 import type { Limits, TokenBucket } from "../limit/token_bucket.ts";
 import type { WriteObserver } from "../limit/write_meter.ts";
+import type { SinkState } from "../monitor/view.ts";
 import type { Pressure } from "../sink/adapter.ts";
 import { SinkAccount } from "./sink_account.ts";
-
-/** Whether a sink takes records, as far as is known. */
-export type SinkState = "opening" | "up" | "down" | "paused";
 
 /** A sink that asked for a pause no longer ago will ask for the next one: a broker's quota is reckoned over seconds. */
 const BETWEEN_THROTTLES_MS = 5_000;

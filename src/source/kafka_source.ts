@@ -5,6 +5,7 @@
  * @module
  */
 import { rejectedBy, sleep } from "../core/clock.ts";
+import type { SourceState } from "../monitor/view.ts";
 import { GroupSession, type SessionCounts, type SessionOptions } from "./group_session.ts";
 import { reasonOf } from "./kafka_faults.ts";
 import type { KafkaConnection } from "./group_member.ts";
@@ -13,9 +14,6 @@ import type { KafkaConnection } from "./group_member.ts";
 const FIRST_RETRY_MS = 250;
 /** Longest such pause, ms. */
 const LAST_RETRY_MS = 5_000;
-
-/** `joining`: not in the group yet; `up`; `degraded`: some of its topics are not there, or cannot be read; `down`: brokers do not answer, or refuse. */
-export type SourceState = "joining" | "up" | "degraded" | "down" | "stopped";
 
 /** What a source works with. */
 export interface SourceOptions extends Omit<SessionOptions, "member" | "onAnswer"> {
