@@ -46,10 +46,10 @@ export class Cluster {
 
   /** Sends `body`, a bulk of `count` items, to one node after the other until one answers; rejects with what the last one did. */
   async ask(body: readonly Uint8Array[], count: number, signal: AbortSignal): Promise<Answer> {
+    const bytes = byteLength(body);
     // Many writes may wait for answers at once: what one may take is what a cluster has to say of it.
-    const maxAnswerBytes = MAX_PLAIN_ANSWER_BYTES + count * MAX_ITEM_ANSWER_BYTES +
-      MAX_QUOTES * byteLength(body);
-    const isGzip = byteLength(body) >= this.#gzipAboveBytes;
+    const maxAnswerBytes = MAX_PLAIN_ANSWER_BYTES + count * MAX_ITEM_ANSWER_BYTES + MAX_QUOTES * bytes;
+    const isGzip = bytes >= this.#gzipAboveBytes;
     const sent = isGzip ? await compressBody(body) : body;
     const tried = new Set<number>();
     for (;;) {

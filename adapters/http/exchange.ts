@@ -13,8 +13,6 @@ import { byteLength } from "./body.ts";
 /** Read off and thrown away, so that the connection can be used again; an answer that is longer costs the connection. */
 const MAX_DROPPED_BYTES = 64 * 1024;
 
-const UNREAD = "before the body was read";
-
 /** Where requests go and how. */
 export interface Endpoint {
   /** `http:` or `https:`. */
@@ -116,9 +114,9 @@ function attempt(
     signal.removeEventListener("abort", onAbort);
     if (answer !== null && (isSent || !isSuccess(answer))) resolve({ kind: "answer", answer });
     else {
-      const error = signal.aborted
-        ? signal.reason
-        : failure ?? new Error(`the connection was closed ${answer === null ? "without an answer" : UNREAD}`);
+      const error = signal.aborted ? signal.reason : failure ?? new Error(
+        `the connection was closed ${answer === null ? "without an answer" : "before the body was read"}`,
+      );
       resolve({ kind: "failed", error, wasIdle: request.reusedSocket });
     }
   };
