@@ -16,19 +16,19 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
-import { readOptionFile } from "../src/sink/option_file.ts";
 import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
-import { Cluster, type TlsFiles, UnreachableError } from "./kafka/cluster.ts";
+import { Cluster, UnreachableError } from "./kafka/cluster.ts";
 import { Delivery } from "./kafka/delivery.ts";
 import type { DeliveryContext } from "./kafka/delivery_context.ts";
 import { FenceWatch } from "./kafka/fence_watch.ts";
-import { type Compression, type KafkaOptions, optionsSchema, type TlsOption } from "./kafka/options.ts";
+import { type Compression, type KafkaOptions, optionsSchema } from "./kafka/options.ts";
 import { WriteOutcomes } from "./kafka/outcomes.ts";
 import { PartitionRun } from "./kafka/partition_run.ts";
 import { NOWHERE, Placement } from "./kafka/placement.ts";
 import { PositionTopic } from "./kafka/position_topic.ts";
 import { initIdempotent, Producer } from "./kafka/producer.ts";
 import { type Codec, type ProducerIdentity, RecordBatchEncoder } from "./kafka/record_batch.ts";
+import { securityOf } from "./kafka/security.ts";
 import { TopicChoice } from "./kafka/topic_choice.ts";
 import { TransactionCoordinator } from "./kafka/transaction_coordinator.ts";
 import { Transactions } from "./kafka/transactions.ts";
@@ -198,16 +198,6 @@ function codecOf({ compressionsAlgorithms }: KafkaClient, compression: Compressi
   };
 }
 
-async function readTls(tls: TlsOption | undefined): Promise<TlsFiles | null> {
-  if (tls === undefined) return null;
-  const [ca, cert, key] = await Promise.all(
-    (["ca", "cert", "key"] as const).map((name) =>
-      tls[name] === undefined ? undefined : readOptionFile(`tls.${name}`, tls[name])
-    ),
-  );
-  return { ca, cert, key };
-}
-
 /** Sends batches to Kafka. */
 export const kafkaSink: SinkDefinition<KafkaOptions> = defineSink<KafkaOptions>({
   type: "kafka",
@@ -227,7 +217,7 @@ export const kafkaSink: SinkDefinition<KafkaOptions> = defineSink<KafkaOptions>(
   }),
   async open(options, context) {
     const client = await loadClient();
-    const cluster = new Cluster(client, options, await readTls(options.tls), context.clock);
+    const cluster = new Cluster(client, options, await securityOf(options), context.clock);
     const sink = new KafkaSink(client, options, cluster, context);
     try {
       await cluster.refresh(new TopicChoice(options.topic).topics);

@@ -5,15 +5,14 @@
  *
  * @module
  */
-import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { loadClient } from "../adapters/kafka/client.ts";
+import { securityOf } from "../adapters/kafka/security.ts";
 import type { Config, SourceConfig } from "./config.ts";
 import { sleep } from "./core/clock.ts";
 import type { StreamDoor } from "./ingress/stream_door.ts";
 import type { DeadLetter } from "./lane/dead_letter.ts";
 import type { KafkaSourceSnapshot } from "./monitor/view.ts";
-import { readOptionFile } from "./sink/option_file.ts";
 import { CLOSE_MS, type Surroundings } from "./sink_unit.ts";
 import type { KafkaConnection } from "./source/group_member.ts";
 import { KafkaSource } from "./source/kafka_source.ts";
@@ -172,32 +171,12 @@ export class Sources {
   }
 }
 
-async function connectionOf(
-  { brokers, clientId, requestTimeoutMs, tls, sasl }: SourceConfig,
-): Promise<KafkaConnection> {
-  const read = async (name: "ca" | "cert" | "key") =>
-    tls?.[name] === undefined ? undefined : await readOptionFile(`tls.${name}`, tls[name]);
+async function connectionOf(config: SourceConfig): Promise<KafkaConnection> {
   return {
     library: await loadClient(),
-    clientId,
-    bootstrapBrokers: [...brokers],
-    timeout: requestTimeoutMs,
-    ...tls &&
-      {
-        tls: { ca: await read("ca"), cert: await read("cert"), key: await read("key") },
-        // TLS has no such name for an address; the certificate is held against it all the same.
-        tlsServerName: brokers.every((broker) => isIP(hostOf(broker)) === 0),
-      },
-    ...sasl && { sasl: { ...sasl, mechanism: MECHANISMS[sasl.mechanism] } },
+    clientId: config.clientId,
+    bootstrapBrokers: [...config.brokers],
+    timeout: config.requestTimeoutMs,
+    ...await securityOf(config),
   };
 }
-
-function hostOf(broker: string): string {
-  return broker.slice(0, broker.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
-}
-
-const MECHANISMS = {
-  plain: "PLAIN",
-  "scram-sha-256": "SCRAM-SHA-256",
-  "scram-sha-512": "SCRAM-SHA-512",
-} as const;

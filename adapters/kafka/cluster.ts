@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { isIP } from "node:net";
 import type { Broker, Connection, ConnectionPool } from "@platformatic/kafka";
 import type { Clock } from "../../src/core/clock.ts";
 import { causeOf } from "./failure.ts";
 import type { KafkaClient } from "./client.ts";
 import { describeCode } from "./error_codes.ts";
 import type { KafkaOptions } from "./options.ts";
+import { brokerOf, type Security } from "./security.ts";
 
 const MAX_AGE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -24,13 +24,6 @@ const LEADER_NOT_AVAILABLE = 5;
 export type TopicState =
   | { readonly kind: "there"; readonly leaders: readonly number[] }
   | { readonly kind: "missing"; readonly reason: string };
-
-/** PEM texts of the TLS options. */
-export interface TlsFiles {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
 
 /** A failed connection: nothing was sent. */
 export class UnreachableError extends Error {
@@ -50,25 +43,15 @@ export class Cluster {
   readonly #topics: Map<string, TopicState> = new Map();
   #askedMs = -Infinity;
 
-  constructor(client: KafkaClient, options: KafkaOptions, files: TlsFiles | null, clock: Clock) {
+  constructor(client: KafkaClient, options: KafkaOptions, security: Security, clock: Clock) {
     this.#client = client;
     this.#options = options;
     this.#clock = clock;
     this.#bootstrap = options.brokers.map(brokerOf);
-    const { sasl } = options;
     const settings: ConstructorParameters<KafkaClient["ConnectionPool"]>[1] = {
       connectTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: options.requestTimeoutMs,
-      ...files === null
-        ? {}
-        : { tls: { ...files }, tlsServerName: this.#bootstrap.every(({ host }) => isIP(host) === 0) },
-      ...sasl === undefined ? {} : {
-        sasl: {
-          mechanism: MECHANISMS[sasl.mechanism],
-          username: sasl.username,
-          password: sasl.password,
-        },
-      },
+      ...security,
     };
     this.#pool = new client.ConnectionPool(options.clientId, settings);
     this.#controlPool = new client.ConnectionPool(options.clientId, settings);
@@ -205,19 +188,8 @@ interface MetadataAnswer {
   }[];
 }
 
-const MECHANISMS = {
-  "plain": "PLAIN",
-  "scram-sha-256": "SCRAM-SHA-256",
-  "scram-sha-512": "SCRAM-SHA-512",
-} as const;
-
 function missingReason(topic: string, code: number): string {
   return code === NOT_FOUND
     ? `there is no topic ${topic}; create it, or set createTopics`
     : `the topic ${topic} cannot be used: ${code === 0 ? "it has no partitions" : describeCode(code)}`;
-}
-
-function brokerOf(address: string): Broker {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }

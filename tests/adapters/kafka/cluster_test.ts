@@ -9,7 +9,7 @@ import { ManualClock } from "../../support/manual_clock.ts";
 Deno.test("Cluster.ask() gives up an answer that never comes, and the connection with it", async () => {
   const clock = new ManualClock();
   const options = optionsSchema.parse({ brokers: ["127.0.0.1:1"], topic: "t", requestTimeoutMs: 1000 });
-  const cluster = new Cluster(await loadClient(), options, null, clock);
+  const cluster = new Cluster(await loadClient(), options, {}, clock);
   let closed = 0;
   const connection = { close: () => Promise.resolve(void closed++) } as unknown as Connection;
   assertEquals(await cluster.ask(connection, () => Promise.resolve("an answer")), "an answer");
