@@ -97,6 +97,7 @@ for (const transactional of [false, true]) {
         brokers: [address],
         topic,
         transactional,
+        ...transactional && { transactionalId: topic },
         // For the topic of positions; the broker creates no others by itself.
         createTopics: transactional,
       });
@@ -112,6 +113,7 @@ for (const transactional of [false, true]) {
         }
       }
       await created;
+      await admin.settled(topic);
       const stored = (await consume(address, topic)).map(({ value }) => value);
       assertEquals(stored.toSorted(), sent.toSorted());
       await admin.deleteTopic(topic);

@@ -27,9 +27,10 @@ export class KafkaTopic implements AsyncDisposable {
     return topic;
   }
 
-  /** All that is stored, partition by partition. */
-  records(): Promise<StoredRecord[]> {
-    return consume(this.address, this.name);
+  /** All that is stored, partition by partition, once no transaction is open. */
+  async records(): Promise<StoredRecord[]> {
+    await this.#admin.settled(this.name);
+    return await consume(this.address, this.name);
   }
 
   /** The values of `records()`. */

@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from "@platformatic/kafka";
+import { delay } from "@std/async/delay";
+import {
+  Admin,
+  ConfigResourceTypes,
+  FetchIsolationLevels,
+  IncrementalAlterConfigOperationTypes,
+} from "@platformatic/kafka";
+
+const END = -1n;
+/** Brokers that were just started share two cores with other tests. */
+const SETTLED_DEADLINE_MS = 60_000;
 
 /** A broker's administrator, connected to its plain listener. */
 export class KafkaAdmin implements AsyncDisposable {
@@ -60,6 +70,25 @@ export class KafkaAdmin implements AsyncDisposable {
     return configs.find((config) => config.name === name)?.value ?? undefined;
   }
 
+  /**
+   * Resolves when no transaction is open in `topic`. A broker answers a commit when it has promised it, and writes the
+   * marks that show the records to readers some ms later; who asks in between misses the last ones.
+   */
+  async settled(topic: string): Promise<void> {
+    const deadlineMs = performance.now() + SETTLED_DEADLINE_MS;
+    for (;;) {
+      const all = await this.#ends(topic, FetchIsolationLevels.READ_UNCOMMITTED);
+      const committed = await this.#ends(topic, FetchIsolationLevels.READ_COMMITTED);
+      if (all.every((end, partition) => end <= (committed[partition] ?? 0n))) return;
+      if (performance.now() > deadlineMs) {
+        throw new Error(
+          `a transaction in ${topic} is still open: ends ${all}, of what is committed ${committed}`,
+        );
+      }
+      await delay(20);
+    }
+  }
+
   /** Bytes per second that clients with `clientId` may produce. */
   async limitProducer(clientId: string, bytesPerSecond: number): Promise<void> {
     await this.#admin.alterClientQuotas({
@@ -69,6 +98,19 @@ export class KafkaAdmin implements AsyncDisposable {
         ops: [{ key: "producer_byte_rate", value: bytesPerSecond, remove: false }],
       }],
     });
+  }
+
+  /** The offsets behind the last records of all partitions. */
+  async #ends(topic: string, isolationLevel: 0 | 1): Promise<bigint[]> {
+    const metadata = await this.#admin.metadata({ topics: [topic] });
+    const count = metadata.topics.get(topic)?.partitionsCount ?? 0;
+    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
+      partitionIndex,
+      timestamp: END,
+    }));
+    const [answer] = await this.#admin.listOffsets({ topics: [{ name: topic, partitions }], isolationLevel });
+    const ends = answer.partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
+    return ends.map(({ offset }) => offset);
   }
 
   /** Disconnects. */
