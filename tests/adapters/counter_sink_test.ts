@@ -1,26 +1,16 @@
 /** The example of a sink of one's own does what its text says. @module */
 import { assertEquals } from "@std/assert";
 import counterSink from "../../examples/sinks/counter_sink.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { sinkContext } from "./open_sink.ts";
 
 const NEVER = new AbortController().signal;
 
 Deno.test("counter logs its sums each everyRecords records, and at the end", async () => {
   const log = new LogLines();
-  const context = {
-    sink: "c",
-    writer: 0,
-    writers: 1,
-    gateway: "test",
-    dataDir: ".",
-    clock: new ManualClock(),
-    log,
-    answers: new StatusCounts(),
-  };
-  const sink = await counterSink.open({ everyRecords: 3 }, context);
+  const sink = await counterSink.open({ everyRecords: 3 }, sinkContext({ clock: new ManualClock(), log }));
   for (const values of [["a", "bb"], ["ccc", "d"], ["e"]]) await sink.write(new HeapBatch(values), NEVER);
   await sink.close(NEVER);
   assertEquals(log.lines.map(({ message, fields }) => [message, fields]), [

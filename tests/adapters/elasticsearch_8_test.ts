@@ -7,7 +7,7 @@ import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
 import { conformance } from "./conformance.ts";
 import { assertNumbers, NUMBERED, postNumbers, startGateway } from "./elasticsearch_gateway.ts";
-import { OpenSink } from "./elasticsearch_sink.ts";
+import { openElasticsearch } from "./elasticsearch_sink.ts";
 import { SearchIndex } from "./search_index.ts";
 
 const { ACKED, RETRYABLE, REJECTED } = Outcome;
@@ -59,7 +59,7 @@ requires("javac", "mvn").test(
 
 requires("javac", "mvn").test("elasticsearch write() knows the refusals of Elasticsearch 8", async () => {
   await using index = await SearchIndex.create(await sharedNode(), { properties: { n: { type: "long" } } });
-  await using sink = await OpenSink.open({ nodes: [index.url], index: index.name });
+  await using sink = await openElasticsearch({ nodes: [index.url], index: index.name });
   const mixed = written(await sink.write(['{"n":1}', '{"n":"x"}', '{"n":1,"n":2}']));
   assertEquals(outcomesOf(mixed), [ACKED, REJECTED, REJECTED]);
   assertMatch(mixed.reasons!.get(1)!, /^400 document_parsing_exception/);

@@ -10,7 +10,8 @@ import { ManualClock } from "../support/manual_clock.ts";
 import { freePort } from "../support/ports.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
-import { type OpenOptions, OpenSink } from "./elasticsearch_sink.ts";
+import { openElasticsearch } from "./elasticsearch_sink.ts";
+import type { OpenSink, OwnContext } from "./open_sink.ts";
 import { answer, type HttpTarget, type Respond, startHttpTarget } from "./http_target.ts";
 
 const { ACKED, RETRYABLE, REJECTED } = Outcome;
@@ -22,13 +23,13 @@ const SATURATED: Pressure = { kind: "saturated" };
 async function withSink(
   options: Partial<ElasticsearchOptions>,
   body: (sink: OpenSink, target: HttpTarget) => Promise<void>,
-  more: OpenOptions = {},
+  more: OwnContext = {},
 ): Promise<void> {
   const target = await startHttpTarget();
   target.respond = STORED;
   try {
     const nodes = [new URL(target.url).origin];
-    await using sink = await OpenSink.open({ nodes, index: "docs", ...options }, more);
+    await using sink = await openElasticsearch({ nodes, index: "docs", ...options }, more);
     await body(sink, target);
   } finally {
     await target.close();
@@ -195,7 +196,7 @@ Deno.test("elasticsearch write() sends credentials, pipeline, compression and th
   }
   const target = await startHttpTarget();
   target.respond = STORED;
-  await using sink = await OpenSink.open({
+  await using sink = await openElasticsearch({
     nodes: [`${new URL(target.url).origin}/behind/proxy/`],
     index: "docs",
     gzipAboveBytes: 500,
@@ -226,13 +227,13 @@ Deno.test("elasticsearch write() leaves a dead node alone, and tries it again wi
   const dead = `http://127.0.0.1:${freePort()}`;
   return withSink({}, async (_, target) => {
     const alive = new URL(target.url).origin;
-    await using sink = await OpenSink.open({ nodes: [dead, alive], index: "docs" }, { clock });
+    await using sink = await openElasticsearch({ nodes: [dead, alive], index: "docs" }, { clock });
     for (let n = 0; n < 5; n++) {
       const result = await sink.write(["{}"]);
       assertEquals([outcomesOf(result), result.pressure], [[ACKED], NONE]);
     }
     assertEquals(target.seen.length, 5);
-    await using alone = await OpenSink.open({ nodes: [dead], index: "docs" }, { clock });
+    await using alone = await openElasticsearch({ nodes: [dead], index: "docs" }, { clock });
     const result = written(await alone.write(["{}"]));
     assertEquals([outcomesOf(result), result.pressure], [[RETRYABLE], SATURATED]);
     assertMatch(result.reasons!.get(0)!, /ECONNREFUSED/);
@@ -271,7 +272,7 @@ requires("openssl").test("elasticsearch write() trusts the authority of ca, and 
     const nodes = [`https://127.0.0.1:${(server.address() as AddressInfo).port}`];
     for (const [name, outcome] of [["right", ACKED], ["wrong", RETRYABLE]] as const) {
       const ca = certificates.path(`${name}.pem`);
-      await using sink = await OpenSink.open({ nodes, index: "docs", ca });
+      await using sink = await openElasticsearch({ nodes, index: "docs", ca });
       assertEquals(outcomesOf(await sink.write(["{}"])), [outcome]);
     }
   } finally {

@@ -5,7 +5,7 @@ import { freePort } from "../support/ports.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf } from "../support/written.ts";
 import { Outage } from "./elasticsearch_outage.ts";
-import { OpenSink } from "./elasticsearch_sink.ts";
+import { openElasticsearch } from "./elasticsearch_sink.ts";
 import { askCluster, SearchIndex } from "./search_index.ts";
 
 requires("javac", "mvn").test(
@@ -40,7 +40,7 @@ requires("javac", "mvn").test(
       "GET",
       "/_cluster/health?wait_for_status=green&wait_for_nodes=2&timeout=60s",
     );
-    await using sink = await OpenSink.open({ nodes: [other.url, manager.url], index: index.name });
+    await using sink = await openElasticsearch({ nodes: [other.url, manager.url], index: index.name });
     for (let n = 0; n < 10; n++) {
       if (n === 4) await other.kill();
       const result = await sink.write([{ value: `{"n":${n}}`, id: `${n}` }]);

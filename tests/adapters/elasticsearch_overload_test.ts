@@ -5,7 +5,7 @@ import { startOpenSearch } from "../services/opensearch.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
 import { CONTROLS, Overload, REFUSALS } from "./elasticsearch_overload.ts";
-import { OpenSink } from "./elasticsearch_sink.ts";
+import { openElasticsearch } from "./elasticsearch_sink.ts";
 import { SearchIndex } from "./search_index.ts";
 
 const { ACKED, REJECTED } = Outcome;
@@ -31,7 +31,7 @@ requires("javac", "mvn").test(
   async () => {
     await using node = await startOpenSearch({ settings: { "http.max_content_length": "64kb" } });
     const index = await SearchIndex.create(node.url);
-    await using sink = await OpenSink.open({ nodes: [node.url], index: index.name });
+    await using sink = await openElasticsearch({ nodes: [node.url], index: index.name });
     const values = Array.from({ length: 1000 }, (_, n) => `{"n":${n},"text":"${"x".repeat(200)}"}`);
     values[500] = `{"n":500,"text":"${"x".repeat(70_000)}"}`;
     const result = written(await sink.write(values));

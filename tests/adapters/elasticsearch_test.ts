@@ -7,7 +7,8 @@ import { sharedOpenSearch } from "../services/opensearch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { requires } from "../support/requirements.ts";
 import { outcomesOf, written } from "../support/written.ts";
-import { type OpenOptions, OpenSink } from "./elasticsearch_sink.ts";
+import { openElasticsearch } from "./elasticsearch_sink.ts";
+import type { OpenSink, OwnContext } from "./open_sink.ts";
 import { askCluster, documentsOf, SearchIndex } from "./search_index.ts";
 
 const { ACKED, RETRYABLE, REJECTED } = Outcome;
@@ -23,9 +24,9 @@ function test(promise: string, body: (index: SearchIndex) => Promise<void>, mapp
 function open(
   index: SearchIndex,
   options: Partial<ElasticsearchOptions> = {},
-  more: OpenOptions = {},
+  more: OwnContext = {},
 ): Promise<OpenSink> {
-  return OpenSink.open({ nodes: [index.url], index: index.name, ...options }, more);
+  return openElasticsearch({ nodes: [index.url], index: index.name, ...options }, more);
 }
 
 test("write() never lets a record bring a bulk action of its own", async (index) => {

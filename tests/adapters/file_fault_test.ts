@@ -3,12 +3,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { createFileSink } from "../../adapters/file.ts";
 import { type AppendFile, openAppendFile } from "../../adapters/file/append_file.ts";
-import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type SinkAdapter, type WriteResult } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { outcomesOf, written } from "../support/written.ts";
+import { sinkContext } from "./open_sink.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -27,17 +26,7 @@ class FaultyDisk {
   async open(fsync = true): Promise<SinkAdapter> {
     const sink = createFileSink(async (path) => this.#wrap(await openAppendFile(path)));
     const options = sink.config.parse({ path: this.path, fsync });
-    const clock = new ManualClock();
-    return await sink.open(options, {
-      sink: "s",
-      writer: 0,
-      writers: 1,
-      gateway: "test",
-      dataDir: this.folder,
-      clock,
-      log: silentLogger,
-      answers: new StatusCounts(),
-    });
+    return await sink.open(options, sinkContext({ dataDir: this.folder, clock: new ManualClock() }));
   }
 
   /** Makes the next append hang: `reached` resolves when it does, `release` lets it go on. */

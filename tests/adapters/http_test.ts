@@ -3,14 +3,13 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { type HttpOptions, httpSink } from "../../adapters/http.ts";
-import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type Pressure, type SinkAdapter, type WriteResult } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { freePort } from "../support/ports.ts";
 import { outcomesOf, written } from "../support/written.ts";
 import { answer, type HttpTarget, type Respond, startHttpTarget } from "./http_target.ts";
+import { sinkContext } from "./open_sink.ts";
 
 const NEVER = new AbortController().signal;
 const { ACKED, RETRYABLE, REJECTED } = Outcome;
@@ -19,17 +18,7 @@ async function open(
   options: { url: string } & Partial<HttpOptions>,
   clock = new ManualClock(),
 ): Promise<SinkAdapter> {
-  const context = {
-    sink: "s",
-    writer: 0,
-    writers: 1,
-    gateway: "test",
-    dataDir: ".",
-    clock,
-    log: silentLogger,
-    answers: new StatusCounts(),
-  };
-  return await httpSink.open(httpSink.config.parse(options), context);
+  return await httpSink.open(httpSink.config.parse(options), sinkContext({ clock }));
 }
 
 /** Runs `body` with a sink on a fresh server. */

@@ -4,8 +4,8 @@ import { KafkaAdmin } from "../services/kafka_admin.ts";
 import { sharedKafka } from "../services/kafka.ts";
 import { consume } from "../services/kcat.ts";
 import { requires } from "../support/requirements.ts";
-import { outcomesOf } from "../support/written.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
+import { openKafka } from "./kafka_sink.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
 requires("kafka", "kcat").test(
@@ -14,7 +14,7 @@ requires("kafka", "kcat").test(
     const address = await sharedKafka();
     const topic = `weir-test-${crypto.randomUUID()}`;
     await using admin = new KafkaAdmin(address);
-    await using sink = await OpenSink.open({ brokers: [address], topic });
+    await using sink = await openKafka({ brokers: [address], topic });
     const early = await sink.write(["1", "2"]);
     assertEquals(outcomesOf(early), [1, 1]);
     assertStringIncludes(reasonsOf(early)[0], `there is no topic ${topic}`);
@@ -41,7 +41,7 @@ for (const compression of ["none", "lz4"]) {
     `kafka sink halves batches over the topic's limit, and rejects only the record that is over it (${compression})`,
     async () => {
       await using topic = await KafkaTopic.create(await sharedKafka(), 1, { "max.message.bytes": "4096" });
-      await using sink = await OpenSink.open({ brokers: [topic.address], topic: topic.name, compression });
+      await using sink = await openKafka({ brokers: [topic.address], topic: topic.name, compression });
       // Random text, which no codec makes small.
       const noise = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)).toHex();
       const small = Array.from({ length: 60 }, (_, i) => `${i} ${noise(100)}`);
@@ -58,7 +58,7 @@ requires("kafka", "kcat").test(
   "kafka sink rejects only the records that break a rule of the topic",
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka(), 1, { "cleanup.policy": "compact" });
-    await using sink = await OpenSink.open({ brokers: [topic.address], topic: topic.name });
+    await using sink = await openKafka({ brokers: [topic.address], topic: topic.name });
     const result = await sink.write([
       { key: "a", value: "1" },
       "without key",
@@ -76,9 +76,9 @@ requires("kafka", "kcat").test(
   "kafka sink settles a write that waits for another when its signal is aborted",
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka());
-    await using sink = await OpenSink.open({ brokers: [topic.address], topic: topic.name });
+    await using sink = await openKafka({ brokers: [topic.address], topic: topic.name });
     const first = sink.write(["1"]);
-    const second = sink.write(["2"], AbortSignal.abort(new Error("too late")));
+    const second = sink.write(["2"], { signal: AbortSignal.abort(new Error("too late")) });
     assertEquals(outcomesOf(await second), [1]);
     assertEquals(outcomesOf(await first), [0]);
     assertEquals(outcomesOf(await sink.write(["3"])), [0]);
@@ -93,7 +93,7 @@ for (const transactional of [false, true]) {
       const address = await sharedKafka();
       const topic = `weir-test-${crypto.randomUUID()}`;
       await using admin = new KafkaAdmin(address);
-      await using sink = await OpenSink.open({
+      await using sink = await openKafka({
         brokers: [address],
         topic,
         transactional,

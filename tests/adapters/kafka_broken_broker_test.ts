@@ -3,9 +3,9 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { outcomesOf } from "../support/written.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
 import { Api, BrokenBroker, frame, type ToldPartition, type ToldTopic } from "./kafka/broken_broker.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { openKafka } from "./kafka_sink.ts";
 
 const TOPICS: readonly [string, ToldTopic, string][] = [
   // Brokers with ZooKeeper answer so while they create a topic.
@@ -18,7 +18,7 @@ for (const [what, topic, reason] of TOPICS) {
   Deno.test(`kafka sink keeps records whose topic ${what}, and stores them when it is there`, async () => {
     await using broker = await BrokenBroker.open("orders");
     broker.topic = topic;
-    await using sink = await OpenSink.open({ brokers: [broker.address], topic: "orders" });
+    await using sink = await openKafka({ brokers: [broker.address], topic: "orders" });
     const records = ["without key", { key: "k", value: "with key" }];
     const early = await sink.write(records);
     assertEquals(outcomesOf(early), [1, 1]);
@@ -54,12 +54,12 @@ for (const [name, api] of Object.entries(Api)) {
   for (const [what, answer] of BROKEN) {
     Deno.test(`kafka sink gets over a broker that answers ${name} with ${what}`, async () => {
       await using broker = await BrokenBroker.open("orders");
-      await using sink = await OpenSink.open({
+      await using sink = await openKafka({
         brokers: [broker.address],
         topic: "orders",
         requestTimeoutMs: 300,
       });
-      await using fresh = await OpenSink.open({
+      await using fresh = await openKafka({
         brokers: [broker.address],
         topic: "orders",
         requestTimeoutMs: 300,
@@ -94,7 +94,7 @@ const ODD: readonly [string, readonly ToldPartition[]][] = [
 for (const [what, stored] of ODD) {
   Deno.test(`kafka sink asks under the same number until it is told more than ${what}`, async () => {
     await using broker = await BrokenBroker.open("orders");
-    await using sink = await OpenSink.open({ brokers: [broker.address], topic: "orders" });
+    await using sink = await openKafka({ brokers: [broker.address], topic: "orders" });
     broker.intercept = (api) => {
       if (api === Api.PRODUCE) {
         broker.stored = broker.asked.get(api)! < 3 ? stored : [{ partition: 0, code: 0 }];
@@ -108,7 +108,7 @@ for (const [what, stored] of ODD) {
 
 Deno.test("kafka sink closes also while a broker does not answer, and the write then ends", async () => {
   await using broker = await BrokenBroker.open("orders");
-  const sink = await OpenSink.open({ brokers: [broker.address], topic: "orders", requestTimeoutMs: 600_000 });
+  const sink = await openKafka({ brokers: [broker.address], topic: "orders", requestTimeoutMs: 600_000 });
   const asked = Promise.withResolvers<void>();
   broker.intercept = (api) => {
     if (api !== Api.PRODUCE) return false;
@@ -116,7 +116,7 @@ Deno.test("kafka sink closes also while a broker does not answer, and the write 
     return true;
   };
   const ended = assertRejects(
-    () => sink.write(["1"], new AbortController().signal),
+    () => sink.write(["1"], { signal: new AbortController().signal }),
     Error,
     "the sink was closed",
   );

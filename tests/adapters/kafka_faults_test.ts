@@ -14,8 +14,8 @@ import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { freePort } from "../support/ports.ts";
 import { requires } from "../support/requirements.ts";
-import { outcomesOf } from "../support/written.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
+import { openKafka } from "./kafka_sink.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
 /** Shorter than a client may wait for the end of a transaction. */
@@ -34,7 +34,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
     await t.step(`begins anew when the broker has lost what it knew of the producer (${code})`, async () => {
       await using topic = await KafkaTopic.create(broker.address);
       const log = new LogLines();
-      await using sink = await OpenSink.open({ brokers: [address], topic: topic.name }, { log });
+      await using sink = await openKafka({ brokers: [address], topic: topic.name }, { log });
       assertEquals(outcomesOf(await sink.write(["1"])), [0]);
       proxy.next(PRODUCE, { kind: "answered", code });
       assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
@@ -46,7 +46,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
 
   await t.step("keeps a batch that may be stored when a later try of it is refused", async () => {
     await using topic = await KafkaTopic.create(broker.address);
-    await using sink = await OpenSink.open({ brokers: [address], topic: topic.name });
+    await using sink = await openKafka({ brokers: [address], topic: topic.name });
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     proxy.next(PRODUCE, { kind: "unanswered" }, { kind: "answered", code: 29 });
     assertEquals(outcomesOf(await sink.write(["2"])), [0]);
@@ -66,7 +66,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
   await t.step("acks a batch whose commit had no answer, and was done", async () => {
     await using topic = await KafkaTopic.create(broker.address);
     const log = new LogLines();
-    await using sink = await OpenSink.open(transactional(topic), { log });
+    await using sink = await openKafka(transactional(topic), { log });
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     proxy.next(END_TXN, { kind: "unanswered" });
     assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
@@ -77,7 +77,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
 
   await t.step("asks for a commit again that the coordinator never heard of", async () => {
     await using topic = await KafkaTopic.create(broker.address);
-    await using sink = await OpenSink.open(transactional(topic));
+    await using sink = await openKafka(transactional(topic));
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     proxy.next(END_TXN, { kind: "lost" });
     assertEquals(outcomesOf(await sink.write(["2", "3"])), [0, 0]);
@@ -88,7 +88,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
 
   await t.step("commits the next batch only when that is complete, though a commit comes late", async () => {
     await using topic = await KafkaTopic.create(broker.address);
-    await using sink = await OpenSink.open({ ...transactional(topic), requestTimeoutMs: 1000 });
+    await using sink = await openKafka({ ...transactional(topic), requestTimeoutMs: 1000 });
     const { promise: isLate, resolve: comes } = Promise.withResolvers<void>();
     proxy.next(END_TXN, { kind: "late", until: () => isLate });
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
@@ -104,7 +104,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
 
   await t.step("gives a batch back whose records had no answer, and stores no other with it", async () => {
     await using topic = await KafkaTopic.create(broker.address);
-    await using sink = await OpenSink.open(transactional(topic));
+    await using sink = await openKafka(transactional(topic));
     proxy.next(PRODUCE, { kind: "unanswered" });
     assertEquals(outcomesOf(await sink.write(["1", "2"])), [1, 1]);
     assertEquals(outcomesOf(await sink.write(["3"])), [0]);
@@ -120,7 +120,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
       const positionTopic = `${topic.name}-positions`;
       const [log, clock] = [new LogLines(), new ManualClock()];
       const own = { positionTopic, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
-      await using sink = await OpenSink.open({ ...transactional(topic), ...own }, { log, clock });
+      await using sink = await openKafka({ ...transactional(topic), ...own }, { log, clock });
       await admin.createTopic(positionTopic);
       assertEquals(outcomesOf(await hurried(clock, sink.write(["1"]))), [0]);
       const until = async () => {
@@ -137,7 +137,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
     "commits the partitions of the last transaction once more over a new connection, before it can abort anything there",
     async () => {
       await using topic = await KafkaTopic.create(broker.address);
-      await using sink = await OpenSink.open(transactional(topic));
+      await using sink = await openKafka(transactional(topic));
       for (const value of ["1", "2", "3", "4"]) {
         if (value === "3") proxy.cut();
         // What is asked on a connection that is gone is given back.
@@ -157,7 +157,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
     "begins anew after a transaction that was open for too long, as often as that is",
     async () => {
       await using topic = await KafkaTopic.create(broker.address);
-      await using sink = await OpenSink.open({
+      await using sink = await openKafka({
         ...transactional(topic),
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       });

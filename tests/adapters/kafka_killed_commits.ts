@@ -5,7 +5,7 @@ import { KafkaBroker } from "../services/kafka.ts";
 import { END_TXN, KafkaProxy } from "../services/kafka_proxy.ts";
 import { freePort } from "../support/ports.ts";
 import { outcomesOf } from "../support/written.ts";
-import { OpenSink } from "./kafka_sink.ts";
+import { openKafka } from "./kafka_sink.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
 /** From the request on, ms: in this time the broker has not got it, has promised the commit, or is writing its marks. */
@@ -22,7 +22,7 @@ export async function killCommits(kills: number, random: () => number): Promise<
   });
   await using proxy = await KafkaProxy.start(port, () => broker.addressOf("PROXIED"));
   await using topic = await KafkaTopic.create(broker.address, 4);
-  await using sink = await OpenSink.open({
+  await using sink = await openKafka({
     brokers: [`127.0.0.1:${port}`],
     topic: topic.name,
     transactional: true,
@@ -33,7 +33,7 @@ export async function killCommits(kills: number, random: () => number): Promise<
     const values = Array.from({ length: 20 }, (_, i) => `${acked.length + i}`);
     const result = await sink.write(
       values.map((value) => ({ key: value, value })),
-      new AbortController().signal,
+      { signal: new AbortController().signal },
     );
     if (outcomesOf(result).every((outcome) => outcome === 0)) acked.push(...values);
   };

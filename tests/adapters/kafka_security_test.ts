@@ -6,8 +6,8 @@ import { consume } from "../services/kcat.ts";
 import { Certificates } from "../support/certificates.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
-import { outcomesOf } from "../support/written.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
+import { openKafka } from "./kafka_sink.ts";
 
 const PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required";
 const SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required";
@@ -75,7 +75,7 @@ requires("kafka", "kcat", "mvn", "openssl").test(
     ];
     for (const [name, listener, options] of good) {
       await t.step(`stores with ${name}`, async () => {
-        await using sink = await OpenSink.open(listenerOptions(listener, options));
+        await using sink = await openKafka(listenerOptions(listener, options));
         assertEquals(outcomesOf(await sink.write([name])), [0]);
         await sink.check();
       });
@@ -105,14 +105,14 @@ requires("kafka", "kcat", "mvn", "openssl").test(
     ];
     for (const [name, listener, options, reason] of bad) {
       await t.step(`does not open with ${name}`, async () => {
-        const error = await assertRejects(() => OpenSink.open(listenerOptions(listener, options)), Error);
+        const error = await assertRejects(() => openKafka(listenerOptions(listener, options)), Error);
         assertStringIncludes(error.message, reason);
       });
     }
 
     await t.step("keeps the records of a user without rights, and tells which are missing", async () => {
       const bob = { sasl: { mechanism: "plain", username: "bob", password: "secret" } };
-      await using sink = await OpenSink.open(listenerOptions("SASL", bob));
+      await using sink = await openKafka(listenerOptions("SASL", bob));
       const result = await sink.write(["1"]);
       assertEquals(outcomesOf(result), [1]);
       assertStringIncludes(reasonsOf(result)[0], "TOPIC_AUTHORIZATION_FAILED (29)");

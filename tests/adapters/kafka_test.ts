@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { sharedKafka } from "../services/kafka.ts";
 import { produce } from "../services/kcat.ts";
 import { requires } from "../support/requirements.ts";
-import { outcomesOf } from "../support/written.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
 import { assertNumbers, delivered, postNumbers, startGateway } from "./kafka_gateway.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { openKafka } from "./kafka_sink.ts";
 
 const RECORDS = 200_000;
 const KEYS = 10_000;
@@ -40,7 +40,7 @@ requires("kafka", "kcat").test("kafka sink puts keys where murmur2 of other clie
   const properties = { partitioner: "murmur2_random" };
   await produce(address, theirs.name, keys.map((key) => `${key}\tv`), { keyed: true, properties });
   {
-    await using sink = await OpenSink.open({ brokers: [address], topic: ours.name });
+    await using sink = await openKafka({ brokers: [address], topic: ours.name });
     await sink.write(keys.map((key) => ({ key, value: "v" })));
   }
   const placesIn = async (topic: KafkaTopic) =>
@@ -52,7 +52,7 @@ requires("kafka", "kcat").test(
   "kafka sink spreads records without key, and stores time, headers and CloudEvents in binary mode",
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka(), 4);
-    await using sink = await OpenSink.open({
+    await using sink = await openKafka({
       brokers: [topic.address],
       topic: topic.name,
       maxBatchBytes: 1024,
@@ -80,7 +80,7 @@ requires("kafka", "kcat").test("kafka sink takes the topic from the record, if t
   await using second = await KafkaTopic.create(address);
   const allow = [first.name, second.name];
   {
-    await using sink = await OpenSink.open({ brokers: [address], topic: { pointer: "/topic", allow } });
+    await using sink = await openKafka({ brokers: [address], topic: { pointer: "/topic", allow } });
     const result = await sink.write([
       `{"topic":"${first.name}"}`,
       '{"topic":"others"}',
@@ -91,7 +91,7 @@ requires("kafka", "kcat").test("kafka sink takes the topic from the record, if t
     assert(reasonsOf(result)[0].includes('"others" is not in the list'), reasonsOf(result)[0]);
   }
   {
-    await using sink = await OpenSink.open({ brokers: [address], topic: { header: "X-Topic", allow } });
+    await using sink = await openKafka({ brokers: [address], topic: { header: "X-Topic", allow } });
     const result = await sink.write([{ value: "1", headers: [["x-topic", second.name]] }, "2"]);
     assertEquals(outcomesOf(result), [0, 2]);
   }

@@ -5,9 +5,9 @@ import { sharedKafka } from "../services/kafka.ts";
 import { consume } from "../services/kcat.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
-import { outcomesOf } from "../support/written.ts";
+import { outcomesOf, reasonsOf } from "../support/written.ts";
 import { delivered, startGateway } from "./kafka_gateway.ts";
-import { OpenSink, reasonsOf } from "./kafka_sink.ts";
+import { openKafka } from "./kafka_sink.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
 /** Options of a sink with transactions, by an id that no other test has. */
@@ -27,7 +27,7 @@ requires("kafka", "kcat").test(
     await using topic = await KafkaTopic.create(await sharedKafka(), 3);
     await using positions = await KafkaTopic.create(topic.address, 2, { "cleanup.policy": "compact" });
     const options = { ...transactional(topic), positionTopic: positions.name };
-    await using sink = await OpenSink.open(options);
+    await using sink = await openKafka(options);
     const keyed = Array.from({ length: 100 }, (_, i) => ({ key: `k${i}`, value: `${i}` }));
     assertEquals(outcomesOf(await sink.write(keyed)).filter((outcome) => outcome !== 0), []);
     assertEquals(outcomesOf(await sink.write(["last"])), [0]);
@@ -47,14 +47,14 @@ requires("kafka", "kcat").test(
     await using admin = new KafkaAdmin(topic.address);
     const positionTopic = `weir-test-${crypto.randomUUID()}`;
     {
-      await using sink = await OpenSink.open({ ...transactional(topic), positionTopic, createTopics: false });
+      await using sink = await openKafka({ ...transactional(topic), positionTopic, createTopics: false });
       const result = await sink.write(["1"]);
       assertEquals(outcomesOf(result), [1]);
       assertStringIncludes(reasonsOf(result)[0], `there is no topic ${positionTopic}`);
       await assertRejects(() => sink.check(), Error, `there is no topic ${positionTopic}`);
     }
     {
-      await using sink = await OpenSink.open({ ...transactional(topic), positionTopic });
+      await using sink = await openKafka({ ...transactional(topic), positionTopic });
       assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     }
     assertEquals(await admin.topicSetting(positionTopic, "cleanup.policy"), "compact");
@@ -68,7 +68,7 @@ requires("kafka", "kcat").test(
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka(), 1, { "max.message.bytes": "4096" });
     const missing = `weir-test-${crypto.randomUUID()}`;
-    await using sink = await OpenSink.open({
+    await using sink = await openKafka({
       ...transactional(topic),
       topic: { header: "to", allow: [topic.name, missing] },
       // The missing topic is to stay missing.
@@ -92,8 +92,8 @@ requires("kafka", "kcat").test(
   async () => {
     await using topic = await KafkaTopic.create(await sharedKafka());
     const options = transactional(topic);
-    await using first = await OpenSink.open(options);
-    await using second = await OpenSink.open(options);
+    await using first = await openKafka(options);
+    await using second = await openKafka(options);
     assertEquals(outcomesOf(await first.write(["first 1"])), [0]);
     assertEquals(outcomesOf(await second.write(["second 1"])), [0]);
     // One new start each: an id may be handed over.
@@ -157,7 +157,7 @@ requires("kafka", "kcat").test(
 
 /** The topic of positions that the other tests use, which is there afterwards. */
 async function positionsOf(topic: KafkaTopic): Promise<string> {
-  await using sink = await OpenSink.open(transactional(topic));
+  await using sink = await openKafka(transactional(topic));
   await sink.check();
   return "weir-positions";
 }

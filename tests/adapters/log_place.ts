@@ -3,11 +3,11 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type FileOptions, fileSink } from "../../adapters/file.ts";
 import { Outcome, type SinkAdapter, type SinkContext, type WriteResult } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { LogLines } from "../support/log_lines.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { outcomesOf } from "../support/written.ts";
+import { sinkContext } from "./open_sink.ts";
 
 /** For what is never given up. */
 export const NEVER = new AbortController().signal;
@@ -31,17 +31,7 @@ export class LogPlace {
   /** What it is opened with. */
   context(more: Partial<SinkContext> = {}): SinkContext {
     const { clock, log, folder: dataDir } = this;
-    return {
-      gateway: "test",
-      sink: "archive",
-      writer: 0,
-      writers: 1,
-      dataDir,
-      clock,
-      log,
-      answers: new StatusCounts(),
-      ...more,
-    };
+    return sinkContext({ sink: "archive", dataDir, clock, log, ...more });
   }
 
   /** Opens it. */

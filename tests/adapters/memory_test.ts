@@ -3,25 +3,15 @@ import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { createMemorySink, MemorySink, memorySink, MemoryStore } from "../../adapters/memory.ts";
 import { assert } from "../../src/core/assert.ts";
-import { silentLogger } from "../../src/core/log.ts";
 import type { SinkContext } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { sinkContext } from "./open_sink.ts";
 
 const decoder = new TextDecoder();
 
 function context(): SinkContext {
-  return {
-    sink: "s",
-    writer: 0,
-    writers: 1,
-    gateway: "test",
-    dataDir: ".",
-    clock: new ManualClock(),
-    log: silentLogger,
-    answers: new StatusCounts(),
-  };
+  return sinkContext({ clock: new ManualClock() });
 }
 
 function texts(store: MemoryStore): string[] {

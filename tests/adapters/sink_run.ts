@@ -1,8 +1,6 @@
 /** One sink in one test: every result is held to the shape of the contract, and the batch's memory is overwritten. @module */
 import { assertEquals } from "@std/assert";
 import { assert } from "../../src/core/assert.ts";
-import { systemClock } from "../../src/core/clock.ts";
-import { silentLogger } from "../../src/core/log.ts";
 import {
   type Batch,
   Outcome,
@@ -11,9 +9,9 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch, type HeapBatchOptions, type HeapRecord } from "../support/heap_batch.ts";
 import { outcomesOf } from "../support/written.ts";
+import { sinkContext } from "./open_sink.ts";
 
 /** "Soon" after an abort: generous, as the machine may be busy; the hanging operation itself would take for ever. */
 export const SOON_MS = 5000;
@@ -34,16 +32,7 @@ export interface ConformancePlace {
 export async function withContext(body: (context: SinkContext) => Promise<void>): Promise<void> {
   const dataDir = await Deno.makeTempDir({ prefix: "weir-sink-" });
   try {
-    await body({
-      gateway: "test",
-      sink: "test",
-      writer: 0,
-      writers: 1,
-      dataDir,
-      clock: systemClock,
-      log: silentLogger,
-      answers: new StatusCounts(),
-    });
+    await body(sinkContext({ sink: "test", dataDir }));
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }

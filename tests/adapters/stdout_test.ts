@@ -1,27 +1,16 @@
 /** The `stdout` sink on outputs that are slow, break, or are shared. @module */
 import { assertEquals, assertMatch } from "@std/assert";
 import { createStdoutSink, type Output } from "../../adapters/stdout.ts";
-import { silentLogger } from "../../src/core/log.ts";
 import { Outcome, type SinkAdapter } from "../../src/sink/adapter.ts";
-import { StatusCounts } from "../../src/sink/status_counts.ts";
 import { HeapBatch } from "../support/heap_batch.ts";
 import { ManualClock, settle } from "../support/manual_clock.ts";
 import { outcomesOf, written } from "../support/written.ts";
+import { sinkContext } from "./open_sink.ts";
 
 const NEVER = new AbortController().signal;
 
 async function open(definition: ReturnType<typeof createStdoutSink>): Promise<SinkAdapter> {
-  const clock = new ManualClock();
-  return await definition.open({}, {
-    sink: "s",
-    writer: 0,
-    writers: 1,
-    gateway: "test",
-    dataDir: ".",
-    clock,
-    log: silentLogger,
-    answers: new StatusCounts(),
-  });
+  return await definition.open({}, sinkContext({ clock: new ManualClock() }));
 }
 
 /** Takes three bytes a turn, and breaks when `text` has reached `breakAt`. */

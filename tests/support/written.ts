@@ -12,3 +12,10 @@ export function written(result: WriteResult): Extract<WriteResult, { kind: "writ
 export function outcomesOf(result: WriteResult): number[] {
   return Array.from(written(result).outcomes);
 }
+
+/** Why records were not acked, in their order. */
+export function reasonsOf(result: WriteResult): string[] {
+  return result.kind === "tooLarge"
+    ? [result.reason]
+    : [...(result.reasons ?? new Map<number, string>()).values()];
+}
