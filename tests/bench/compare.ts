@@ -6,7 +6,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import type { BenchOptions } from "./row.ts";
+import type { BenchOptions, Result } from "./row.ts";
 
 /** Compiling and the first garbage collections are over after that many slices of each side. */
 const WARM_UP_SLICES = 2;
@@ -79,5 +79,38 @@ export async function compare(subject: Side, yardstick: Side, options: BenchOpti
     max: Math.max(...ratios),
     subjectPerSecond: median(subjects.map(perSecond)),
     yardstickPerSecond: median(yardsticks.map(perSecond)),
+  };
+}
+
+/** What the line of a comparison says. */
+export interface RatioLine {
+  readonly name: string;
+  readonly leastRatio: number;
+  /** Of the rates in `detail`. */
+  readonly unit: string;
+  /** Work in one `unit`. Default 1. */
+  readonly workPerUnit?: number;
+  readonly samples: number;
+  /** Further numbers. */
+  readonly detail?: Readonly<Record<string, number>>;
+}
+
+/** The line of a comparison of work per second. */
+export function ratioOf(comparison: Comparison, line: RatioLine): Result {
+  const { ratio, perCpuRatio, min, max, subjectPerSecond, yardstickPerSecond } = comparison;
+  const { name, leastRatio, unit, workPerUnit = 1, samples, detail } = line;
+  return {
+    name,
+    goal: { kind: "atLeast", value: leastRatio, unit: "×" },
+    value: ratio,
+    perCpu: perCpuRatio,
+    min,
+    max,
+    samples,
+    detail: {
+      [`${unit}/s`]: Math.round(subjectPerSecond / workPerUnit),
+      [`yardstick ${unit}/s`]: Math.round(yardstickPerSecond / workPerUnit),
+      ...detail,
+    },
   };
 }

@@ -8,7 +8,7 @@ import { SearchIndex } from "../adapters/search_index.ts";
 import { startOpenSearch } from "../services/opensearch.ts";
 import { freePort } from "../support/ports.ts";
 import { compare, type Comparison, type Side } from "./compare.ts";
-import type { BenchOptions, Goal, Result } from "./row.ts";
+import type { BenchOptions } from "./row.ts";
 import { GatewaySearchSide } from "./search_sides.ts";
 import { startYardstick } from "./sides.ts";
 
@@ -55,23 +55,4 @@ export async function against(
   await using subject = await GatewaySearchSide.start(cluster, index, sink);
   await using other = await yardstick();
   return await compare(subject, other, options);
-}
-
-/** The line of a comparison of documents per second. */
-export function ratioOf(name: string, leastRatio: number, comparison: Comparison, samples: number): Result {
-  const goal: Goal = { kind: "atLeast", value: leastRatio, unit: "×" };
-  const { ratio, perCpuRatio, min, max, subjectPerSecond, yardstickPerSecond } = comparison;
-  return {
-    name,
-    goal,
-    value: ratio,
-    perCpu: perCpuRatio,
-    min,
-    max,
-    samples,
-    detail: {
-      "documents/s": Math.round(subjectPerSecond),
-      "yardstick documents/s": Math.round(yardstickPerSecond),
-    },
-  };
 }

@@ -5,11 +5,8 @@
  * @module
  */
 import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
-import { freePort } from "../support/ports.ts";
-import type { Program } from "../support/process.ts";
 import { jsonLines } from "./bodies.ts";
 import type { Side, Slice } from "./compare.ts";
-import { startYardstick } from "./sides.ts";
 import { WrkLoad } from "./wrk.ts";
 import { BULK_DOCUMENTS, BULKS_IN_FLIGHT, DOCUMENT_BYTES } from "./yardsticks/bulk_load.ts";
 
@@ -89,39 +86,5 @@ export class GatewaySearchSide implements Side {
   async #isDrained(): Promise<boolean> {
     const { rows } = await this.#gateway.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
     return rows.every(({ inFlight }) => inFlight === 0);
-  }
-}
-
-/** The loader `yardsticks/NAME.ts` before `index` of `cluster`. */
-export class LoaderSide implements Side {
-  readonly #program: Program;
-  readonly #port: number;
-
-  private constructor(program: Program, port: number) {
-    this.#program = program;
-    this.#port = port;
-  }
-
-  /** Starts it. */
-  static async start(name: string, cluster: string, index: string): Promise<LoaderSide> {
-    const port = freePort();
-    return new LoaderSide(await startYardstick(name, port, [cluster, index]), port);
-  }
-
-  async measure(seconds: number): Promise<Slice> {
-    const cpuBefore = this.#program.usage().cpuSeconds;
-    const response = await fetch(`http://127.0.0.1:${this.#port}/?seconds=${seconds}`, { method: "POST" });
-    const text = await response.text();
-    if (!response.ok) throw new Error(this.#program.describe(text));
-    const run: { documents: number; seconds: number } = JSON.parse(text);
-    return {
-      work: run.documents,
-      seconds: run.seconds,
-      cpuSeconds: this.#program.usage().cpuSeconds - cpuBefore,
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program[Symbol.asyncDispose]();
   }
 }

@@ -7,8 +7,8 @@
 import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/process.ts";
-import { compare, type Side, type Slice } from "./compare.ts";
-import type { Goal, Row } from "./row.ts";
+import { compare, ratioOf, type Side, type Slice } from "./compare.ts";
+import type { Row } from "./row.ts";
 import { type Load, WrkLoad } from "./wrk.ts";
 
 /** Yardsticks start in a fraction of that. */
@@ -95,6 +95,96 @@ export async function gatewaySide(config: RawConfig, load: Load, workPerRequest:
   return new LoadedSide(gateway.program, gateway.url, await WrkLoad.create(load), workPerRequest, gateway);
 }
 
+/** A gateway under load, and how much its sink writes at once, for yardsticks that are to write as much. */
+export class WritingSide implements Side {
+  /** Mean work per write of the sink in the last slice. */
+  workPerWrite: number;
+  readonly #side: Side;
+  readonly #gateway: GatewayProcess;
+  readonly #sink: string;
+
+  private constructor(side: Side, gateway: GatewayProcess, sink: string, workPerWrite: number) {
+    this.#side = side;
+    this.#gateway = gateway;
+    this.#sink = sink;
+    this.workPerWrite = workPerWrite;
+  }
+
+  /** Starts it; a request counts as `workPerRequest`, and a write as `workPerWrite` until there is a slice. */
+  static async start(
+    { config, sink, load, workPerRequest, workPerWrite }: {
+      readonly config: RawConfig;
+      readonly sink: string;
+      readonly load: Load;
+      readonly workPerRequest: number;
+      readonly workPerWrite: number;
+    },
+  ): Promise<WritingSide> {
+    const gateway = await GatewayProcess.start(config);
+    const wrk = await WrkLoad.create(load);
+    const side = new LoadedSide(gateway.program, gateway.url, wrk, workPerRequest, gateway);
+    return new WritingSide(side, gateway, sink, workPerWrite);
+  }
+
+  async measure(seconds: number): Promise<Slice> {
+    const before = await this.#writes();
+    const slice = await this.#side.measure(seconds);
+    const writes = await this.#writes() - before;
+    if (writes > 0) this.workPerWrite = Math.max(1, Math.round(slice.work / writes));
+    return slice;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#side[Symbol.asyncDispose]();
+  }
+
+  #writes(): Promise<number> {
+    return this.#gateway.metric("weir_sink_write_seconds_count", { sink: this.#sink });
+  }
+}
+
+/** A yardstick that makes its own work: `POST /?seconds=S` has it work so long, and tells how much that was. */
+export class WorkerSide implements Side {
+  readonly #program: Program;
+  readonly #port: number;
+  readonly #query: () => Readonly<Record<string, number>>;
+
+  private constructor(program: Program, port: number, query: () => Readonly<Record<string, number>>) {
+    this.#program = program;
+    this.#port = port;
+    this.#query = query;
+  }
+
+  /** Starts `yardsticks/NAME.ts`; `query` gives what it is told beside the seconds of each slice. */
+  static async start(
+    name: string,
+    args: readonly string[],
+    query: () => Readonly<Record<string, number>> = () => ({}),
+  ): Promise<WorkerSide> {
+    const port = freePort();
+    return new WorkerSide(await startYardstick(name, port, args), port, query);
+  }
+
+  async measure(seconds: number): Promise<Slice> {
+    const cpuBefore = this.#program.usage().cpuSeconds;
+    const run = await this.run({ seconds, ...this.#query() });
+    return { ...run, cpuSeconds: this.#program.usage().cpuSeconds - cpuBefore };
+  }
+
+  /** Has it work as `query` says. Rejects when it could not. */
+  async run(query: Readonly<Record<string, number>>): Promise<Omit<Slice, "cpuSeconds">> {
+    const params = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+    const response = await fetch(`http://127.0.0.1:${this.#port}/?${params}`, { method: "POST" });
+    const text = await response.text();
+    if (!response.ok) throw new Error(this.#program.describe(text));
+    return JSON.parse(text);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]();
+  }
+}
+
 /** A config with one stream `s`, with `stream`'s keys, into a sink `m` that takes all. */
 export function memoryConfig(stream: Readonly<Record<string, unknown>>): RawConfig {
   return { streams: { s: { sinks: ["m"], ...stream } }, sinks: { m: { type: "memory" } } };
@@ -112,31 +202,14 @@ export interface RatioSpec {
 }
 
 /** A row that compares two sides: work per second, against `spec.goal`. */
-export function ratioRow(spec: RatioSpec): Row {
-  const goal: Goal = { kind: "atLeast", value: spec.goal, unit: "×" };
+export function ratioRow({ name, title, goal, unit, subject, yardstick }: RatioSpec): Row {
   return {
-    name: spec.name,
+    name,
     async run(options) {
-      await using subject = await spec.subject();
-      await using yardstick = await spec.yardstick();
-      const { ratio, perCpuRatio, min, max, subjectPerSecond, yardstickPerSecond } = await compare(
-        subject,
-        yardstick,
-        options,
-      );
-      return [{
-        name: spec.title,
-        goal,
-        value: ratio,
-        perCpu: perCpuRatio,
-        min,
-        max,
-        samples: options.slices,
-        detail: {
-          [`${spec.unit}/s`]: Math.round(subjectPerSecond),
-          [`yardstick ${spec.unit}/s`]: Math.round(yardstickPerSecond),
-        },
-      }];
+      await using ours = await subject();
+      await using theirs = await yardstick();
+      const comparison = await compare(ours, theirs, options);
+      return [ratioOf(comparison, { name: title, leastRatio: goal, unit, samples: options.slices })];
     },
   };
 }

@@ -4,65 +4,57 @@
  *
  * @module
  */
-import { GatewayProcess } from "../../support/gateway_process.ts";
-import { freePort } from "../../support/ports.ts";
-import type { Program } from "../../support/process.ts";
 import { jsonLines } from "../bodies.ts";
-import { compare, type Side, type Slice } from "../compare.ts";
+import { compare, ratioOf, type Side, type Slice } from "../compare.ts";
 import type { Row } from "../row.ts";
-import { startYardstick } from "../sides.ts";
-import { WrkLoad } from "../wrk.ts";
+import { WorkerSide, WritingSide } from "../sides.ts";
 
 /** 256 KiB a request: the disk is to be the limit, not the requests. */
 const LINES = 256;
 const BODY = jsonLines(LINES, 1023);
 /** The file is rotated, and what is rotated removed after each slice, so that a run does not fill the disk. */
 const ROTATE_BYTES = 256 * 1024 * 1024;
+const FIRST_GROUP_BYTES = 1024 * 1024;
 const FILE_NAME = "f.ndjson";
 
+/** The gateway, and the folder that it writes to. */
 class FileSide implements Side {
-  /** Mean bytes per write of the sink in the last slice. */
-  groupBytes = 1024 * 1024;
-  readonly #gateway: GatewayProcess;
+  readonly #side: WritingSide;
   readonly #folder: string;
-  readonly #load: WrkLoad;
 
-  constructor(gateway: GatewayProcess, folder: string, load: WrkLoad) {
-    this.#gateway = gateway;
+  private constructor(side: WritingSide, folder: string) {
+    this.#side = side;
     this.#folder = folder;
-    this.#load = load;
   }
 
   static async start(): Promise<FileSide> {
     const folder = await Deno.makeTempDir({ prefix: "weir_file_" });
-    const gateway = await GatewayProcess.start({
-      streams: { s: { sinks: ["f"], validate: "none" } },
-      sinks: { f: { type: "file", path: `${folder}/${FILE_NAME}`, rotateBytes: ROTATE_BYTES } },
+    const side = await WritingSide.start({
+      config: {
+        streams: { s: { sinks: ["f"], validate: "none" } },
+        sinks: { f: { type: "file", path: `${folder}/${FILE_NAME}`, rotateBytes: ROTATE_BYTES } },
+      },
+      sink: "f",
+      load: { requests: [{ path: "/v1/streams/s", contentType: "application/x-ndjson", body: BODY }] },
+      workPerRequest: BODY.length,
+      workPerWrite: FIRST_GROUP_BYTES,
     });
-    const request = { path: "/v1/streams/s", contentType: "application/x-ndjson", body: BODY };
-    return new FileSide(gateway, folder, await WrkLoad.create({ requests: [request] }));
+    return new FileSide(side, folder);
+  }
+
+  /** Mean bytes per write of the sink in the last slice. */
+  get groupBytes(): number {
+    return this.#side.workPerWrite;
   }
 
   async measure(seconds: number): Promise<Slice> {
-    const writesBefore = await this.#gateway.metric("weir_sink_write_seconds_count", { sink: "f" });
-    const cpuBefore = this.#gateway.program.usage().cpuSeconds;
-    const summary = await this.#load.run(this.#gateway.url, seconds);
-    const cpuSeconds = this.#gateway.program.usage().cpuSeconds - cpuBefore;
-    const writes = await this.#gateway.metric("weir_sink_write_seconds_count", { sink: "f" }) - writesBefore;
+    const slice = await this.#side.measure(seconds);
     await removeRotated(this.#folder);
-    if (summary.refusals + summary.failures > 0) {
-      throw new Error(
-        `Cannot measure the file sink: ${summary.refusals} of ${summary.answers} answers were refusals`,
-      );
-    }
-    const work = summary.answers * BODY.length;
-    if (writes > 0) this.groupBytes = Math.max(1, Math.round(work / writes));
-    return { work, seconds: summary.seconds, cpuSeconds };
+    return slice;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#load[Symbol.asyncDispose]();
-    await this.#gateway[Symbol.asyncDispose]();
+    await this.#side[Symbol.asyncDispose]();
     await Deno.remove(this.#folder, { recursive: true });
   }
 }
@@ -74,62 +66,29 @@ async function removeRotated(folder: string): Promise<void> {
   }
 }
 
-class AppendSide implements Side {
-  readonly #program: Program;
-  readonly #port: number;
-  readonly #folder: string;
-  readonly #groupBytes: () => number;
-
-  constructor(program: Program, port: number, folder: string, groupBytes: () => number) {
-    this.#program = program;
-    this.#port = port;
-    this.#folder = folder;
-    this.#groupBytes = groupBytes;
-  }
-
-  static async start(groupBytes: () => number): Promise<AppendSide> {
-    const [port, folder] = [freePort(), await Deno.makeTempDir({ prefix: "weir_append_" })];
-    return new AppendSide(await startYardstick("append", port, [`${folder}/f`]), port, folder, groupBytes);
-  }
-
-  async measure(seconds: number): Promise<Slice> {
-    const cpuBefore = this.#program.usage().cpuSeconds;
-    const query = `groupBytes=${this.#groupBytes()}&seconds=${seconds}`;
-    const response = await fetch(`http://127.0.0.1:${this.#port}/?${query}`, { method: "POST" });
-    const run: { bytes: number; seconds: number } = await response.json();
-    return {
-      work: run.bytes,
-      seconds: run.seconds,
-      cpuSeconds: this.#program.usage().cpuSeconds - cpuBefore,
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program[Symbol.asyncDispose]();
-    await Deno.remove(this.#folder, { recursive: true });
-  }
-}
-
 /** Bytes per second on disk. */
 export const fileFsync: Row = {
   name: "file-fsync",
   async run(options) {
-    await using subject = await FileSide.start();
-    await using yardstick = await AppendSide.start(() => subject.groupBytes);
-    const result = await compare(subject, yardstick, options);
-    return [{
-      name: "file sink with fsync, NDJSON 256 KiB",
-      goal: { kind: "atLeast", value: 0.8, unit: "×" },
-      value: result.ratio,
-      perCpu: result.perCpuRatio,
-      min: result.min,
-      max: result.max,
-      samples: options.slices,
-      detail: {
-        "MB/s": Math.round(result.subjectPerSecond / 1e6),
-        "yardstick MB/s": Math.round(result.yardstickPerSecond / 1e6),
-        "bytes per fsync": subject.groupBytes,
-      },
-    }];
+    const folder = await Deno.makeTempDir({ prefix: "weir_append_" });
+    try {
+      await using subject = await FileSide.start();
+      await using yardstick = await WorkerSide.start(
+        "append",
+        [`${folder}/f`],
+        () => ({ groupBytes: subject.groupBytes }),
+      );
+      const comparison = await compare(subject, yardstick, options);
+      return [ratioOf(comparison, {
+        name: "file sink with fsync, NDJSON 256 KiB",
+        leastRatio: 0.8,
+        unit: "MB",
+        workPerUnit: 1e6,
+        samples: options.slices,
+        detail: { "bytes per fsync": subject.groupBytes },
+      })];
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 };

@@ -7,11 +7,10 @@
 import { KafkaAdmin } from "../../services/kafka_admin.ts";
 import { KafkaBroker } from "../../services/kafka.ts";
 import { GatewayProcess } from "../../support/gateway_process.ts";
-import { freePort } from "../../support/ports.ts";
 import { Program } from "../../support/process.ts";
 import { median } from "../compare.ts";
 import type { Row } from "../row.ts";
-import { startYardstick } from "../sides.ts";
+import { WorkerSide } from "../sides.ts";
 
 const TOPIC = "t";
 const PARTITIONS = 8;
@@ -49,12 +48,9 @@ async function secondsToFill(path: string, program: Program): Promise<number> {
 }
 
 async function fill(broker: string): Promise<void> {
-  const port = freePort();
-  await using _program = await startYardstick("kafka_send", port, [broker, TOPIC, String(RECORD_BYTES)]);
-  const query = `batch=5000&seconds=60&records=${RECORDS}`;
-  const response = await fetch(`http://127.0.0.1:${port}/?${query}`, { method: "POST" });
-  const { records } = await response.json();
-  if (records !== RECORDS) throw new Error(`the topic was filled with ${records} records, not ${RECORDS}`);
+  await using producer = await WorkerSide.start("kafka_send", [broker, TOPIC, String(RECORD_BYTES)]);
+  const { work } = await producer.run({ batch: 5000, seconds: 60, records: RECORDS });
+  if (work !== RECORDS) throw new Error(`the topic was filled with ${work} records, not ${RECORDS}`);
 }
 
 /** Seconds and CPU-seconds of one reading of the topic. */

@@ -4,9 +4,15 @@
  *
  * @module
  */
-import type { Row } from "../row.ts";
-import { against, atNode, atSlices, atTarget, ratioOf } from "../search_place.ts";
-import { GatewaySearchSide, LoaderSide } from "../search_sides.ts";
+import { type Comparison, ratioOf } from "../compare.ts";
+import type { BenchOptions, Result, Row } from "../row.ts";
+import { against, atNode, atSlices, atTarget } from "../search_place.ts";
+import { GatewaySearchSide } from "../search_sides.ts";
+import { WorkerSide } from "../sides.ts";
+
+function lineOf(comparison: Comparison, name: string, leastRatio: number, { slices }: BenchOptions): Result {
+  return ratioOf(comparison, { name, leastRatio, unit: "documents", samples: slices });
+}
 
 /** All of them. */
 export const searchRows: readonly Row[] = [
@@ -14,10 +20,10 @@ export const searchRows: readonly Row[] = [
     name: "search-node",
     run: (options) =>
       atNode(async (place) => {
-        const loader = () => LoaderSide.start("bulk_loader", place.cluster, place.index);
+        const loader = () => WorkerSide.start("bulk_loader", [place.cluster, place.index]);
         const comparison = await against(place, loader, atSlices(options));
         return [
-          ratioOf("documents into OpenSearch, 300 B, against a loader", 0.95, comparison, options.slices),
+          lineOf(comparison, "documents into OpenSearch, 300 B, against a loader", 0.95, options),
         ];
       }),
   },
@@ -25,19 +31,21 @@ export const searchRows: readonly Row[] = [
     name: "search-target",
     run: (options) =>
       atTarget(async (place) => {
-        const loader = () => LoaderSide.start("bulk_loader", place.cluster, place.index);
+        const loader = () => WorkerSide.start("bulk_loader", [place.cluster, place.index]);
         const comparison = await against(place, loader, options);
-        return [ratioOf("the same into a target that answers at once", 0.8, comparison, options.slices)];
+        return [
+          lineOf(comparison, "the same into a target that answers at once", 0.8, options),
+        ];
       }),
   },
   {
     name: "search-cpu",
     run: (options) =>
       atNode(async (place) => {
-        const client = () => LoaderSide.start("bulk_client", place.cluster, place.index);
+        const client = () => WorkerSide.start("bulk_client", [place.cluster, place.index]);
         const comparison = await against(place, client, atSlices(options));
         return [{
-          ...ratioOf("CPU per document, against OpenSearch's own client", 0, comparison, options.slices),
+          ...lineOf(comparison, "CPU per document, against OpenSearch's own client", 0, options),
           goal: { kind: "atMost", value: 0.8, unit: "×" },
           value: 1 / comparison.perCpuRatio,
           perCpu: undefined,
@@ -53,7 +61,9 @@ export const searchRows: readonly Row[] = [
         const unlimited = () => GatewaySearchSide.start(place.cluster, place.index);
         const limit = { recordsPerSecond: 1e9, bytesPerSecond: 1e12 };
         const comparison = await against(place, unlimited, options, { limit });
-        return [ratioOf("a limit far above the flow, against none", 0.98, comparison, options.slices)];
+        return [
+          lineOf(comparison, "a limit far above the flow, against none", 0.98, options),
+        ];
       }),
   },
 ];

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { median } from "../compare.ts";
+import { median, ratioOf } from "../compare.ts";
 import type { BenchOptions, Result, Row } from "../row.ts";
-import { against, atNode, atSlices, type Place, ratioOf } from "../search_place.ts";
+import { against, atNode, atSlices, type Place } from "../search_place.ts";
 import { GatewaySearchSide } from "../search_sides.ts";
 
 /** One thread that writes, and so few places before it that the most that may be in flight is already too much. */
@@ -51,8 +51,13 @@ export const searchOverload: Row = {
         const best = () => sideWith(place, fixed(writes));
         const comparison = await against(place, best, slices, { control: { kind }, batch: BATCH });
         const name = `cluster overloaded: ${kind}, against the best fixed writes in flight`;
-        const line = ratioOf(name, 0.9, comparison, options.slices);
-        results.push({ ...line, detail: { ...line.detail, "best fixed": writes } });
+        results.push(ratioOf(comparison, {
+          name,
+          leastRatio: 0.9,
+          unit: "documents",
+          samples: options.slices,
+          detail: { "best fixed": writes },
+        }));
       }
       return results;
     }, REFUSING),

@@ -1,6 +1,6 @@
 /**
  * What the loaders of a cluster share: documents, and a door by which a row runs them. `POST /?seconds=S` answers
- * `{"documents", "seconds"}`, from the first bulk to the last answer.
+ * `{"work", "seconds"}`, in documents, from the first bulk to the last answer.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function serveLoad(port: number, load: (isOver: () => boolean) => Promise
     const seconds = Number(new URL(req.url!, "http://localhost").searchParams.get("seconds"));
     const startMs = performance.now();
     load(() => performance.now() - startMs >= seconds * 1000).then(
-      (documents) => res.end(JSON.stringify({ documents, seconds: (performance.now() - startMs) / 1000 })),
+      (work) => res.end(JSON.stringify({ work, seconds: (performance.now() - startMs) / 1000 })),
       (error) => {
         res.statusCode = 500;
         res.end(String(error));

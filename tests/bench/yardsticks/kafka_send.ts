@@ -1,7 +1,7 @@
 /**
  * A producer that sends the same record over and over, as a program of thirty lines would.
  * `deno run -A kafka_send.ts PORT BROKER TOPIC BYTES [TRANSACTIONAL_ID]`; `POST /?batch=N&seconds=S[&records=R]` sends batches
- * of N records, each batch awaited (and in a transaction of its own, with an id), and answers `{"records", "seconds"}`.
+ * of N records, each batch awaited (and in a transaction of its own, with an id), and answers `{"work", "seconds"}`, in records.
  *
  * @module
  */
@@ -27,8 +27,8 @@ createServer(async (req, res) => {
   const [batch, seconds] = [Number(query.get("batch")), Number(query.get("seconds"))];
   const most = Number(query.get("records") ?? Infinity);
   const startMs = performance.now();
-  let records = 0;
-  while (records < most && performance.now() < startMs + seconds * 1000) {
+  let work = 0;
+  while (work < most && performance.now() < startMs + seconds * 1000) {
     const messages = Array.from({ length: batch }, () => ({ topic, value: Buffer.from(value) }));
     if (transactionalId === undefined) await producer.send({ messages });
     else {
@@ -36,7 +36,7 @@ createServer(async (req, res) => {
       await transaction.send({ messages });
       await transaction.commit();
     }
-    records += batch;
+    work += batch;
   }
-  res.end(JSON.stringify({ records, seconds: (performance.now() - startMs) / 1000 }));
+  res.end(JSON.stringify({ work, seconds: (performance.now() - startMs) / 1000 }));
 }).listen(Number(port), "127.0.0.1");
