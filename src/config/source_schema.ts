@@ -10,8 +10,8 @@ import { choice, matching, reference, spanMs, text, whole } from "./fields.ts";
 const brokerText = matching(/^[^\s:/]+:\d{1,5}$|^\[[^\]\s]+\]:\d{1,5}$/, "must be host:port");
 /** Names as Kafka allows them. */
 const topicText = matching(
-  /^[a-zA-Z0-9._-]{1,249}$/,
-  "must be 1 to 249 characters of a-z, A-Z, 0-9, . _ and -",
+  /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/,
+  "must be 1 to 249 characters of a-z, A-Z, 0-9, . _ and -, and not . or ..",
 );
 
 const tlsSchema = z.strictObject({

@@ -16,8 +16,6 @@ export type ErrorNames = Readonly<Record<number, string>>;
 export interface FetchedPartition extends PartitionAnswer {
   /** UUID of the topic: another one when a topic of this name was deleted and made anew. */
   readonly topicId: string;
-  /** First offset that the broker has; -1 when it did not say. */
-  readonly logStart: number;
   /** Offset behind the last record. */
   readonly highWatermark: number;
   /** Transactions that were aborted. */
@@ -59,7 +57,6 @@ export function fetchedOf(
       partition: partition.partitionIndex,
       errorCode: partition.errorCode,
       errorName: nameOf(partition.errorCode, errorNames),
-      logStart: Number(partition.logStartOffset),
       highWatermark: Number(partition.highWatermark),
       aborted: partition.abortedTransactions ?? [],
       batches: partition.records ?? [],

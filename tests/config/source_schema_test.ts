@@ -61,6 +61,9 @@ Deno.test("parseConfig() tells each fault of a source with its path", () => {
   assertStringIncludes(faultsOf({ ...SOURCE, topic: "orders" }), "sources.orders.topic");
   assertStringIncludes(faultsOf({ ...SOURCE, brokers: ["kafka-1"] }), "must be host:port");
   assertStringIncludes(faultsOf({ ...SOURCE, topics: ["a b"] }), "sources.orders.topics");
+  for (const topic of [".", ".."]) {
+    assertStringIncludes(faultsOf({ ...SOURCE, topics: [topic] }), "sources.orders.topics");
+  }
   assertStringIncludes(
     faultsOf({ ...SOURCE, tls: { cert: "cert.pem" } }),
     "must hold cert and key, or neither",

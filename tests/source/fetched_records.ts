@@ -32,7 +32,6 @@ export function fetchedOf(partition: number, batches: readonly FetchedBatch[]): 
     topicId: "00000000-0000-0000-0000-000000000001",
     errorCode: 0,
     errorName: "NONE",
-    logStart: 0,
     highWatermark: batches.reduce((end, { records }) => end + records.length, 0),
     aborted: [],
     batches,

@@ -22,7 +22,6 @@ Deno.test("fetchedOf() gives each partition by its topic's name, also out of an 
   const partition = {
     partitionIndex: 1,
     errorCode: 0,
-    logStartOffset: 0n,
     highWatermark: 9n,
     abortedTransactions: null,
     records: [batchOf(["1"])],
