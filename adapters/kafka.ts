@@ -90,7 +90,7 @@ class KafkaSink implements SinkAdapter {
     }
   }
 
-  /** Asks for all topics, and for the right to write at all. */
+  /** Asks whether there is a topic to write to, and the right to write at all. */
   async check(signal: AbortSignal): Promise<void> {
     await Promise.race([this.#check(signal), rejectedBy(signal)]);
   }
@@ -103,9 +103,10 @@ class KafkaSink implements SinkAdapter {
   async #check(signal: AbortSignal): Promise<void> {
     const { cluster, producer } = this.#context;
     await cluster.refresh(this.#choice.topics);
-    for (const state of cluster.known.values()) {
-      if (state.kind === "missing") throw new Error(state.reason);
-    }
+    const missing = this.#choice.topics.map((topic) => cluster.known.get(topic))
+      .filter((state) => state?.kind === "missing");
+    // Where records choose among topics, one that is there is enough for some of them.
+    if (missing.length === this.#choice.topics.length) throw new Error(missing[0].reason);
     if (this.#transactions === null) await producer.ready();
     else await this.#transactions.check(signal);
   }

@@ -12,6 +12,7 @@ import { writeControl, writesInFlight } from "./config.ts";
 import { type Clock, rejectedBy } from "./core/clock.ts";
 import type { Logger } from "./core/log.ts";
 import { SinkGate } from "./lane/sink_gate.ts";
+import { SinkProbe } from "./lane/sink_probe.ts";
 import { SinkWriter } from "./lane/sink_writer.ts";
 import type { Limits } from "./limit/token_bucket.ts";
 import { toLimits } from "./limits_of.ts";
@@ -49,6 +50,7 @@ export class SinkUnit {
   /** Whether it is opened with the gateway, or when it is first needed. */
   readonly eager: boolean;
   #config: SinkConfig;
+  readonly #probe: SinkProbe;
   readonly #clock: Clock;
   readonly #whenClosed: Promise<void>;
   readonly #tellClosed: () => void;
@@ -111,6 +113,14 @@ export class SinkUnit {
             answers: this.answers,
           }),
       }));
+    this.#probe = new SinkProbe({
+      gate: this.gate,
+      writers: this.writers,
+      retry: config.retry,
+      timeoutMs: config.timeoutMs,
+      clock: around.clock,
+      random: around.random,
+    });
   }
 
   /** Opens every writer; one that fails goes on trying. */
@@ -169,6 +179,7 @@ export class SinkUnit {
 
   /** Closes every writer when its writes, which are aborted, have settled, or when `signal` is aborted. */
   async close(signal: AbortSignal): Promise<void> {
+    this.#probe.close();
     try {
       const ends = await Promise.allSettled(this.writers.map((writer) => writer.close(signal)));
       const failed = ends.find((end) => end.status === "rejected");

@@ -127,14 +127,15 @@ export class Delivery {
 
   #classify(batch: SegmentBatch, gate: SinkGate, given: Uint8Array, reasons: Reasons): void {
     const acked = countOf(given, Outcome.ACKED);
-    let rejected = countOf(given, Outcome.REJECTED);
-    const retryable = batch.count - acked - rejected;
+    const refused = countOf(given, Outcome.REJECTED);
+    const retryable = batch.count - acked - refused;
     const givesUp = retryable > 0 && this.#lastAttempt(batch);
     const outcomes = givesUp
       ? given.map((outcome) => outcome === Outcome.RETRYABLE ? Outcome.REJECTED : outcome)
       : given;
-    if (givesUp) rejected += retryable;
-    if (acked + rejected > 0) gate.answered();
+    const rejected = givesUp ? refused + retryable : refused;
+    if (acked + refused > 0) gate.answered();
+    if (retryable > 0) gate.failed(firstReason(given, reasons));
     if (acked > 0) {
       gate.account.totals.delivered += acked;
       this.delivered += acked;
@@ -145,7 +146,6 @@ export class Delivery {
       this.#reject(batch, outcomes, reasons, givesUp ? `gave up after ${batch.attempt} attempts` : "");
     }
     if (retryable === 0 || givesUp) return this.#retries.done(batch);
-    gate.failed(firstReason(outcomes, reasons));
     let rest = batch;
     if (retryable < batch.count) {
       rest = batch.slice(0, batch.count);

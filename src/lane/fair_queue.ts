@@ -49,6 +49,11 @@ export class FairQueue<T> {
     return this.#active;
   }
 
+  /** Whether `test` holds for an entry, active or not. */
+  some(test: (entry: T) => boolean): boolean {
+    return this.#slots.keys().some(test);
+  }
+
   /**
    * Adds an entry, inactive. Its share against the others is `weight`.
    * @throws {RangeError} the weight is not a number above 0: the entry would never get a turn.

@@ -105,6 +105,10 @@ export class Lane implements WritingLane {
     return this.#candidate !== null || this.#dueRetry() !== null || this.#mayForm();
   }
 
+  get holdsRecords(): boolean {
+    return this.input.held > 0;
+  }
+
   get nextCost(): number {
     const batch = this.#candidate ?? this.#dueRetry();
     return Math.max(1, batch ? batch.bytes : this.#batcher.nextBytes);

@@ -30,6 +30,8 @@ export class SinkGate {
   stateSinceMs: number;
   /** Why it does not take records, when it does not. */
   reason = "";
+  /** Called when the sink did not take what was tried. */
+  onFailed: () => void = () => {};
   /** What belongs to the sink's name: its counts, and what its limit has given out. */
   readonly account: SinkAccount;
   /** Who learns from its writes how fast it is, or null. */
@@ -217,9 +219,15 @@ export class SinkGate {
   /** The sink did not take what was tried. Told in the log once, when that makes it down. */
   failed(reason: string): void {
     this.reason = reason;
+    this.onFailed();
     if (this.#wasToldDown || this.state !== "down") return;
     this.#wasToldDown = true;
     this.#log.warn("sink is down", { sink: this.sink, reason });
+  }
+
+  /** Whether it did not take what was tried last. */
+  get isFailing(): boolean {
+    return this.#tryingSinceMs >= 0 && this.reason !== "";
   }
 
   /** Whether it asks for pauses, now or a moment ago: what it takes comes in bursts between them. */

@@ -30,6 +30,8 @@ export interface WritingLane {
   end(batch: SegmentBatch, end: WriteEnd, gate: SinkGate): void;
   /** Whether `next()` would give a batch. */
   readonly ready: boolean;
+  /** Whether it holds records that are not settled. */
+  readonly holdsRecords: boolean;
 }
 
 /** A write in flight. */
@@ -100,6 +102,11 @@ export class SinkWriter {
   /** Whether the adapter is open. */
   get isOpen(): boolean {
     return this.#adapter !== null;
+  }
+
+  /** Whether a lane of it holds records that are not settled. */
+  get holdsRecords(): boolean {
+    return this.#lanes.some(({ holdsRecords }) => holdsRecords);
   }
 
   /** Adds a lane; its share of the sink is `weight` against those of the others. */

@@ -15,6 +15,7 @@ import { ManualClock } from "../support/manual_clock.ts";
 const EAGER: WritingLane = {
   nextCost: 1,
   ready: true,
+  holdsRecords: true,
   next: (): SegmentBatch | null => null,
   begin: () => {},
   end: () => {},

@@ -90,6 +90,42 @@ Deno.test("Gateway answers 503 while a sink that the ack waits for is down, and 
   assertEquals(later.status, 200);
 });
 
+Deno.test("Gateway takes requests again for a sink that is back, though it gave up all records while it was down", async () => {
+  for (
+    const away of [(batch: Batch) => allRetryable(batch, "not now"), () => Promise.reject(new Error("away"))]
+  ) {
+    await using stage = await Stage.open({
+      buffers: BUFFERS,
+      streams: { s: { ...STREAM, sinks: ["out"] } },
+      sinks: {
+        out: {
+          type: "stage",
+          deadLetter: "letters",
+          downAfterMs: 1000,
+          retry: { initialMs: 50, maxMs: 500, maxAttempts: 10 },
+        },
+        letters: { type: "stage" },
+      },
+    }, { out: away });
+    let isBack = false;
+    stage.check = (sink) => {
+      if (sink === "out" && !isBack) throw new Error("away");
+    };
+    const first = stage.post("s", lines(3));
+    await stage.run(10_000);
+    const letters = stage.gateway.view.snapshot().ledger.find(({ sink }) => sink === "out")!.deadLettered;
+    assertEquals([first.status, letters], [200, 3]);
+    const state = () => stage.gateway.view.snapshot().sinks.find(({ name }) => name === "out")!.state;
+    assertEquals([state(), stage.post("s", lines(1)).status], ["down", 503]);
+    isBack = true;
+    stage.behave("out", takes);
+    await stage.run(500);
+    const later = stage.post("s", lines(1));
+    await stage.run(10);
+    assertEquals([state(), later.status], ["up", 200]);
+  }
+});
+
 Deno.test("Admission takes from the youngest body that is arriving, so that the oldest is finished", async () => {
   await using stage = await Stage.open({
     buffers: { segmentBytes: 4096, segments: 9 },

@@ -107,6 +107,8 @@ export class Stage implements AsyncDisposable {
   readonly stored: Map<string, string[]> = new Map();
   /** Starts of writes: when, at which sink, how many records, from which stream. */
   readonly writes: { atMs: number; sink: string; records: number; stream: string }[] = [];
+  /** What a sink does that is asked whether it would take records. */
+  check: (sink: string) => void = () => {};
   /** Called at every answer. */
   onReply: (request: StageRequest) => void = () => {};
   readonly #dataDir: string;
@@ -127,7 +129,7 @@ export class Stage implements AsyncDisposable {
       }),
       open: (_, { sink }) => ({
         write: (batch, signal) => this.#write(sink, batch, signal),
-        check() {},
+        check: () => this.check(sink),
         close() {},
       }),
     };
