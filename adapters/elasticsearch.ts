@@ -16,13 +16,14 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { GatherBuffer } from "../src/sink/gather_buffer.ts";
 import { readOptionFile } from "../src/sink/option_file.ts";
 import { reasonOf } from "../src/sink/serial.ts";
 import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { ActionWriter } from "./elasticsearch/action.ts";
 import { BlockGate } from "./elasticsearch/block_gate.ts";
 import { type BulkAnswer, readBulkAnswer } from "./elasticsearch/bulk_answer.ts";
-import { BulkBody } from "./elasticsearch/bulk_body.ts";
+import { BulkBody, itemBytes } from "./elasticsearch/bulk_body.ts";
 import { Cluster } from "./elasticsearch/cluster.ts";
 import { type ElasticsearchOptions, optionsSchema } from "./elasticsearch/options.ts";
 import { BulkOutcomes } from "./elasticsearch/outcomes.ts";
@@ -48,6 +49,8 @@ class ElasticsearchSink implements SinkAdapter {
   readonly #answers: AnswerCounter;
   /** Bodies that no write uses; never more than there were writes at once. */
   readonly #bodies: BulkBody[] = [];
+  /** For the action line of a record whose bytes are asked for. */
+  readonly #scratch = new GatherBuffer();
   /** Below what the cluster refused as too large; it has no way to tell its limit. */
   #maxBodyBytes = Infinity;
 
@@ -75,6 +78,10 @@ class ElasticsearchSink implements SinkAdapter {
       body.clear();
       this.#bodies.push(body);
     }
+  }
+
+  encodedBytes(batch: Batch, i: number): number {
+    return itemBytes(batch, i, this.#actions, this.#scratch);
   }
 
   /** Asks with an empty bulk: it needs no more rights than a write, and a cluster that would take one answers 400. */

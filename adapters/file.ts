@@ -24,7 +24,7 @@ import { Verdict } from "../src/sink/verdict.ts";
 import { makeFolder, type OpenAppendFile, openAppendFile } from "./file/append_file.ts";
 import { claimPath } from "./file/claims.ts";
 import { Compression } from "./file/compression.ts";
-import { encodeBatch, type Framing, FRAMING_BYTES } from "./file/framing.ts";
+import { encodeBatch, framedBytes, type Framing, FRAMING_BYTES } from "./file/framing.ts";
 import { LogFile } from "./file/log_file.ts";
 import { writerPath } from "./file/rotation.ts";
 
@@ -114,6 +114,10 @@ class FileSink implements SinkAdapter {
     } finally {
       if (--this.#inFlight === 0) this.#broken = false;
     }
+  }
+
+  encodedBytes(batch: Batch, i: number): number {
+    return framedBytes(batch, i, this.#options.framing);
   }
 
   check(signal: AbortSignal): Promise<void> {

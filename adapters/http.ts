@@ -17,7 +17,7 @@ import {
 import { reasonOf } from "../src/sink/serial.ts";
 import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { Verdict } from "../src/sink/verdict.ts";
-import { type BodyFormat, compressBody, CONTENT_TYPES, encodeBody } from "./http/body.ts";
+import { bodyBytes, type BodyFormat, compressBody, CONTENT_TYPES, encodeBody } from "./http/body.ts";
 import { classify, describeAnswer, MAX_REASON_BYTES } from "./http/classify.ts";
 import { type Endpoint, exchange, hostAndPort, keepAliveAgent } from "./http/exchange.ts";
 
@@ -93,6 +93,10 @@ class HttpSink implements SinkAdapter {
     } catch (error) {
       return verdict.retryable(`no answer from ${this.#endpoint.url.host}: ${reasonOf(error)}`);
     }
+  }
+
+  encodedBytes(batch: Batch, i: number): number {
+    return bodyBytes(batch, i, this.#options.format);
   }
 
   /** Asks with HEAD, which stores nothing. Many servers know only their own method there, so 4xx and 501 are fine. */

@@ -27,7 +27,12 @@ import { PartitionRun } from "./kafka/partition_run.ts";
 import { NOWHERE, Placement } from "./kafka/placement.ts";
 import { PositionTopic } from "./kafka/position_topic.ts";
 import { initIdempotent, Producer } from "./kafka/producer.ts";
-import { type Codec, type ProducerIdentity, RecordBatchEncoder } from "./kafka/record_batch.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type Codec,
+  type ProducerIdentity,
+  RecordBatchEncoder,
+} from "./kafka/record_batch.ts";
 import { securityOf } from "./kafka/security.ts";
 import { TopicChoice } from "./kafka/topic_choice.ts";
 import { TransactionCoordinator } from "./kafka/transaction_coordinator.ts";
@@ -88,6 +93,12 @@ class KafkaSink implements SinkAdapter {
     } finally {
       resolve();
     }
+  }
+
+  /** By the record's place in the whole write: what its partition's batch adds is not known before it is placed. */
+  encodedBytes(batch: Batch, i: number): number {
+    return this.#context.encoder.recordBytes(batch, i, batch.acceptedAtMs(i) - batch.acceptedAtMs(0), i) +
+      (i === 0 ? BATCH_HEADER_BYTES : 0);
   }
 
   /** Asks whether there is a topic to write to, and the right to write at all. */

@@ -13,10 +13,13 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { encodedValueBytes } from "../src/sink/encoded_bytes.ts";
 import { GatherBuffer } from "../src/sink/gather_buffer.ts";
 import { frameLines } from "../src/sink/lines.ts";
 import { abortable, reasonOf, Serial } from "../src/sink/serial.ts";
 import { Verdict } from "../src/sink/verdict.ts";
+
+const LINE_END_BYTES = 1;
 
 /** Where the lines go; takes some of `bytes` and tells how many. */
 export interface Output {
@@ -78,6 +81,10 @@ class StdoutSink implements SinkAdapter {
     }
   }
 
+  encodedBytes(batch: Batch, i: number): number {
+    return encodedValueBytes(batch, i) + LINE_END_BYTES;
+  }
+
   check(): void {}
 
   /** Standard output is the process's, not the sink's: it stays open. */
@@ -94,7 +101,7 @@ export function createStdoutSink(output: Output = Deno.stdout): SinkDefinition<S
       maxRecords: 10_000,
       maxBytes: 1_048_576,
       lingerMs: 0,
-      framingBytes: 1,
+      framingBytes: LINE_END_BYTES,
       writesInFlight: 1,
     }),
     open: () => new StdoutSink(lines),

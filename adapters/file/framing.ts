@@ -10,6 +10,7 @@
 import { unreachable } from "../../src/core/assert.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import { structuredEvent } from "../../src/sink/cloud_event.ts";
+import { encodedValueBytes } from "../../src/sink/encoded_bytes.ts";
 import type { GatherBuffer } from "../../src/sink/gather_buffer.ts";
 import { frameLines } from "../../src/sink/lines.ts";
 import type { Verdict } from "../../src/sink/verdict.ts";
@@ -25,6 +26,12 @@ const LF = 0x0a;
 export const FRAMING_BYTES: Readonly<Record<Framing, number>> = { lines: 1, length: LENGTH_BYTES, base64: 3 };
 
 const encoder = new TextEncoder();
+
+/** Bytes of record `i` in `framing`. */
+export function framedBytes(batch: Batch, i: number, framing: Framing): number {
+  const bytes = encodedValueBytes(batch, i);
+  return framing === "base64" ? Math.ceil(bytes / 3) * 4 + 1 : bytes + FRAMING_BYTES[framing];
+}
 
 /** Gathers `batch` in `target`; what the framing cannot hold is rejected in `verdict`. */
 export function encodeBatch(batch: Batch, framing: Framing, target: GatherBuffer, verdict: Verdict): void {

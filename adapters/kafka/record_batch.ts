@@ -89,13 +89,21 @@ export class RecordBatchEncoder {
     return { bytes: this.#finish(at - from, baseMs, maxMs), count: at - from, rawBytes: this.#length };
   }
 
+  /** Bytes of record `i` where it stands at `offset` of a batch, and is `deltaMs` younger than its first record. */
+  recordBytes(batch: RecordSource, i: number, deltaMs: number, offset: number): number {
+    const headers = this.#headers.encode(batch.headers(i), batch.isCloudEvent(i));
+    const body = varintBytes(deltaMs) + varintBytes(offset) +
+      partsBytes(batch.key(i)?.length ?? -1, batch.valueLength(i), headers.length);
+    return varintBytes(body) + body;
+  }
+
   #record(batch: RecordSource, i: number, deltaMs: number, offset: number): void {
     const key = batch.key(i);
     const headers = this.#headers.encode(batch.headers(i), batch.isCloudEvent(i));
     const valueLength = batch.valueLength(i);
     const keyLength = key === null ? -1 : key.length;
-    const body = 1 + varintBytes(deltaMs) + varintBytes(offset) + varintBytes(keyLength) +
-      Math.max(0, keyLength) + varintBytes(valueLength) + valueLength + headers.length;
+    const body = varintBytes(deltaMs) + varintBytes(offset) +
+      partsBytes(keyLength, valueLength, headers.length);
     this.#reserve(body + RECORD_FRAMING_BYTES);
     this.#varint(body);
     this.#bytes[this.#length++] = 0;
@@ -164,6 +172,12 @@ export function seal(
   view.setInt16(51, epoch);
   view.setInt32(53, sequence);
   view.setUint32(17, crc32c(bytes.subarray(21)));
+}
+
+/** A record's attributes, key, value and headers. */
+function partsBytes(keyLength: number, valueLength: number, headersLength: number): number {
+  return 1 + varintBytes(keyLength) + Math.max(0, keyLength) + varintBytes(valueLength) + valueLength +
+    headersLength;
 }
 
 /** Small numbers of either sign as small positive ones; without bit operations, as times pass 32 bits. */

@@ -63,6 +63,8 @@ export class SegmentBatch implements Batch {
   dueMs = 0;
   /** Whether any record has a key. */
   keyed = false;
+  /** Bytes of its body at the sink; -1 where nobody has asked yet. */
+  encodedBytes = -1;
   #headers: readonly (readonly [string, string])[] = [];
   #headersOf: Segment | null = null;
   #headersAt = -1;
@@ -112,6 +114,7 @@ export class SegmentBatch implements Batch {
     }
     this.count = kept;
     this.bytes = bytes;
+    this.encodedBytes = -1;
   }
 
   /** The lane's buffer of record `i`. */

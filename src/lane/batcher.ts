@@ -14,6 +14,7 @@ import type { HeldBuffers } from "./held_buffers.ts";
 import type { KeysInFlight } from "./keys_in_flight.ts";
 import { chainIsHere, slotWord } from "./lane_buffer.ts";
 import type { SinkGate } from "./sink_gate.ts";
+import type { SinkWriter } from "./sink_writer.ts";
 
 /** Shape of a lane's batches. */
 export interface BatchShape {
@@ -163,12 +164,13 @@ export class Batcher {
 }
 
 /** Records from the first on that one write may have by the sink's burst, at least one: a larger record goes alone. */
-export function recordsWithin(batch: SegmentBatch, gate: SinkGate, framingBytes: number): number {
-  let bytes = batch.valueLength(0) + framingBytes;
-  let records = 1;
-  for (; records < batch.count && records < gate.maxRecords; records++) {
-    bytes += batch.valueLength(records) + framingBytes;
-    if (bytes > gate.maxBytes) break;
+export function recordsWithin(batch: SegmentBatch, writer: SinkWriter): number {
+  const { maxRecords, maxBytes } = writer.gate;
+  let bytes = 0;
+  let records = 0;
+  for (; records < batch.count && records < maxRecords; records++) {
+    if (maxBytes < Infinity) bytes += writer.encodedBytes(batch, records);
+    if (bytes > maxBytes) break;
   }
-  return records;
+  return Math.max(1, records);
 }

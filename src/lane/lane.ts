@@ -221,14 +221,13 @@ export class Lane implements WritingLane {
     return this.#batcher.ready;
   }
 
-  /** The limit may have been lowered since the batch was formed. */
+  /** The limit may have been lowered since the batch was formed, or its body be larger than was reckoned then. */
   #cutToBurst(batch: SegmentBatch): SegmentBatch {
-    const { gate } = this.#sinkWriter;
-    const { framingBytes } = this.#options.shape;
-    if (batch.count <= gate.maxRecords && batch.bytes + batch.count * framingBytes <= gate.maxBytes) {
+    const writer = this.#sinkWriter;
+    if (batch.count <= writer.gate.maxRecords && writer.bodyBytes(batch) <= writer.gate.maxBytes) {
       return batch;
     }
-    const at = recordsWithin(batch, gate, framingBytes);
+    const at = recordsWithin(batch, writer);
     return at < batch.count ? this.#retries.split(batch, at) : batch;
   }
 

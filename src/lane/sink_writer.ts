@@ -66,6 +66,8 @@ export class SinkWriter {
   #openTimer: Timer | null = null;
   /** Why it does not open, as last logged: a sink that is away for hours is not a line every ten seconds. */
   #toldReason: string | null = null;
+  /** Of a user's own module it may throw. */
+  #asksForBytes = true;
   #pumping = false;
   #pumpAgain = false;
   #deferred = false;
@@ -134,6 +136,33 @@ export class SinkWriter {
   openNow(): Promise<void> {
     if (this.#adapter || this.#closed || this.#openTimer) return Promise.resolve();
     return this.#opening ??= this.#tryOpen();
+  }
+
+  /** Bytes of the body of `batch` as a limit counts them; 0 where there is no limit in bytes. */
+  bodyBytes(batch: SegmentBatch): number {
+    if (this.gate.maxBytes === Infinity) return 0;
+    if (batch.encodedBytes < 0) {
+      batch.encodedBytes = 0;
+      for (let i = 0; i < batch.count; i++) batch.encodedBytes += this.encodedBytes(batch, i);
+    }
+    return batch.encodedBytes;
+  }
+
+  /** Bytes of the body that record `i` of `batch` takes. */
+  encodedBytes(batch: SegmentBatch, i: number): number {
+    if (this.#asksForBytes) {
+      try {
+        const bytes = this.#adapter?.encodedBytes?.(batch, i);
+        if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+      } catch (error) {
+        this.#asksForBytes = false;
+        this.#log.error("encodedBytes of the sink failed; its limit counts values and framingBytes", {
+          sink: this.gate.sink,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }
+    return batch.valueLength(i) + this.#framingBytes;
   }
 
   /** Starts every write that may start now. */
@@ -207,8 +236,7 @@ export class SinkWriter {
       this.#lanes.deactivate(lane);
       return true;
     }
-    const bytes = batch.bytes + batch.count * this.#framingBytes;
-    if (!this.gate.takeTokens(batch.count, bytes)) return false;
+    if (!this.gate.takeTokens(batch.count, this.bodyBytes(batch))) return false;
     this.#lanes.commit(Math.max(1, batch.bytes));
     lane.begin(batch);
     if (!lane.ready) this.#lanes.deactivate(lane);

@@ -103,7 +103,7 @@ export interface SinkHints {
   readonly maxBytes: number;
   /** How long a batch that is not full waits for more. 0: not at all. */
   readonly lingerMs: number;
-  /** Bytes that the encoding adds to each record. */
+  /** Bytes that the encoding adds to each record, about; what a limit in bytes counts, `encodedBytes` may say better. */
   readonly framingBytes: number;
   /** Writes in flight that one writer of the sink bears. */
   readonly writesInFlight: number;
@@ -147,6 +147,12 @@ export interface SinkAdapter {
    * Calls overlap up to `hints.writesInFlight`.
    */
   write(batch: Batch, signal: AbortSignal): WriteResult | Promise<WriteResult>;
+  /**
+   * Bytes of the body, before compression, that record `i` takes with all that stands before and behind it. Asked of each
+   * record before its write where the sink has a limit in bytes; without it a record counts as its value and
+   * `framingBytes`.
+   */
+  encodedBytes?(batch: Batch, i: number): number;
   /** Resolves when the sink can be reached and would take records; else rejects with what is wrong. */
   check(signal: AbortSignal): void | Promise<void>;
   /** Lets go of everything. No write is in flight but those that did not settle when they were aborted: they end now. */

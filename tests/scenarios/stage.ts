@@ -109,6 +109,8 @@ export class Stage implements AsyncDisposable {
   readonly writes: { atMs: number; sink: string; records: number; stream: string }[] = [];
   /** What a sink does that is asked whether it would take records. */
   check: (sink: string) => void = () => {};
+  /** Bytes that a record takes at the sinks. */
+  encodedBytes: (batch: Batch, i: number) => number = (batch, i) => batch.valueLength(i);
   /** Called at every answer. */
   onReply: (request: StageRequest) => void = () => {};
   readonly #dataDir: string;
@@ -129,6 +131,7 @@ export class Stage implements AsyncDisposable {
       }),
       open: (_, { sink }) => ({
         write: (batch, signal) => this.#write(sink, batch, signal),
+        encodedBytes: (batch, i) => this.encodedBytes(batch, i),
         check: () => this.check(sink),
         close() {},
       }),
