@@ -66,6 +66,11 @@ export interface MemberListener {
 /** Most bytes of one answer: with the budget of what is held, it bounds what a source has in memory. */
 export const MAX_ANSWER_BYTES = 8_388_608;
 
+const SESSION_FAULTS: readonly string[] = [
+  Fault.INVALID_FETCH_SESSION_EPOCH,
+  Fault.FETCH_SESSION_ID_NOT_FOUND,
+  Fault.FETCH_SESSION_TOPIC_ID_ERROR,
+];
 /** Timestamps that ask for an end of a partition (Kafka protocol, ListOffsets). */
 const End = { earliest: -2n, latest: -1n } as const;
 
@@ -159,6 +164,21 @@ export class GroupMember {
 
   /** Fetches of `wanted`, which are all at broker `node`, at most `bytes` of each; the answer may leave some out. */
   async fetch(
+    node: number,
+    wanted: readonly PartitionOffset[],
+    bytes: number,
+  ): Promise<FetchedPartition[]> {
+    try {
+      return await this.#fetch(node, wanted, bytes);
+    } catch (error) {
+      // The library does not count an answer with a fault of a partition in its session, and begins another one after
+      // the broker has said so; the source has nothing to tell of that.
+      if (!isFault(error, ...SESSION_FAULTS)) throw error;
+      return await this.#fetch(node, wanted, bytes);
+    }
+  }
+
+  async #fetch(
     node: number,
     wanted: readonly PartitionOffset[],
     bytes: number,

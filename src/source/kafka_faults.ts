@@ -14,6 +14,12 @@ export const Fault = {
   UNKNOWN_TOPIC_ID: "UNKNOWN_TOPIC_ID",
   /** The gateway may not read the topic. */
   TOPIC_AUTHORIZATION_FAILED: "TOPIC_AUTHORIZATION_FAILED",
+  /** The broker and the client library disagree about what the broker remembers of the fetches before (KIP-227). */
+  INVALID_FETCH_SESSION_EPOCH: "INVALID_FETCH_SESSION_EPOCH",
+  /** The broker remembers nothing of them. */
+  FETCH_SESSION_ID_NOT_FOUND: "FETCH_SESSION_ID_NOT_FOUND",
+  /** They were of a topic that was made anew. */
+  FETCH_SESSION_TOPIC_ID_ERROR: "FETCH_SESSION_TOPIC_ID_ERROR",
   /** The group has given this member up. */
   UNKNOWN_MEMBER_ID: "UNKNOWN_MEMBER_ID",
   /** The group goes on without this member. */

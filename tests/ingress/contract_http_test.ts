@@ -193,10 +193,11 @@ Deno.test("HttpIngress decodes every encoding, with a length and chunked, small 
     for (const [name, plain, count] of [["small", small, 2], ["large", large, 40_000]] as const) {
       for (const chunked of [false, true]) {
         await t.step(`${encoding}, ${name}, ${chunked ? "chunked" : "with Content-Length"}`, async () => {
+          // Seconds of a busy machine, in which a connection would have been silent for too long.
+          const body = encode(plain);
           await using door = await OpenDoor.start();
           using connection = await door.connect();
           const headers = { ...LINES_TYPE, "Content-Encoding": encoding };
-          const body = encode(plain);
           let answer: Answer;
           if (chunked) {
             await connection.writeHead({

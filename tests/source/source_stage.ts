@@ -7,6 +7,7 @@ import { z } from "zod";
 import { allAcked, createGateway, defineSink, type SinkDefinition, type WeirGateway } from "../../mod.ts";
 import type { KafkaSourceSnapshot } from "../../src/monitor/view.ts";
 import { sharedKafka } from "../services/kafka.ts";
+import { LogLines } from "../support/log_lines.ts";
 
 /** Groups form in seconds, on two cores that other tests share. */
 const DEADLINE_MS = 30_000;
@@ -54,6 +55,8 @@ export class SourceStage implements AsyncDisposable {
   readonly admin: Admin;
   /** What sinks of type `got` stored, by name. */
   readonly got: Map<string, Got[]> = new Map();
+  /** Of all gateways. */
+  readonly log = new LogLines();
   readonly #stalled: Map<string, PromiseWithResolvers<void>> = new Map();
   readonly #producer: Producer;
   readonly #folder: string;
@@ -94,6 +97,11 @@ export class SourceStage implements AsyncDisposable {
     return `${this.topic}-${id}`;
   }
 
+  /** What gateways have logged with `message`. */
+  logged(message: string): unknown[] {
+    return this.log.lines.filter((line) => line.message === message).map(({ fields }) => fields);
+  }
+
   /** Folder of data and dead letters. */
   get folder(): string {
     return this.#folder;
@@ -103,6 +111,7 @@ export class SourceStage implements AsyncDisposable {
   async gateway(parts: StageParts = {}): Promise<WeirGateway> {
     const gateway = await createGateway(this.config(parts), {
       sinks: [this.#sink],
+      log: this.log,
     });
     this.#gateways.push(gateway);
     await gateway.start();
