@@ -6,7 +6,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { rejectedBy } from "../src/core/clock.ts";
+import { rejectedBy, sleep } from "../src/core/clock.ts";
 import {
   allRetryable,
   type Batch,
@@ -48,6 +48,8 @@ class KafkaSink implements SinkAdapter {
   readonly #transactions: Transactions | null;
   /** The write before, so that numbers are taken in the order of the writes. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Until when brokers want no write, clock time. */
+  #throttleUntilMs = -Infinity;
 
   constructor(client: KafkaClient, options: KafkaOptions, cluster: Cluster, context: SinkContext) {
     const { clock, log, failing } = context;
@@ -87,12 +89,26 @@ class KafkaSink implements SinkAdapter {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = Promise.all([before, promise]);
     try {
-      await Promise.race([before, abortOf(signal)]);
-      if (signal.aborted) return allRetryable(batch, "the write before it has no answer yet");
-      return await this.#deliver(batch, signal);
+      await Promise.race([before.then(() => this.#throttled()), abortOf(signal)]);
+      if (signal.aborted) {
+        return allRetryable(batch, "the write before it has no answer yet, or the broker wants none for now");
+      }
+      const result = await this.#deliver(batch, signal);
+      const { pressure } = result;
+      if (pressure.kind === "throttle") {
+        this.#throttleUntilMs = this.#context.clock.nowMs() + pressure.delayMs;
+      }
+      return result;
     } finally {
       resolve();
     }
+  }
+
+  /** A write that began before the answer that asked for silence keeps to it too. */
+  async #throttled(): Promise<void> {
+    const { clock, closing } = this.#context;
+    const leftMs = this.#throttleUntilMs - clock.nowMs();
+    if (leftMs > 0) await sleep(clock, leftMs, closing);
   }
 
   /** By the record's place in the whole write: what its partition's batch adds is not known before it is placed. */

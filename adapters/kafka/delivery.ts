@@ -23,6 +23,7 @@ const FIRST_WAIT_MS = 50;
 /** Long enough to be no load for a broker that comes back, short enough to be soon there when it has. */
 const MAX_WAIT_MS = 2000;
 
+const OUT_OF_ORDER_SEQUENCE = 45;
 /** After these the next round is about other records, or a smaller batch. */
 const PROGRESS: readonly Fate[] = ["stored", "tooLarge", "invalid"];
 
@@ -184,6 +185,9 @@ export class Delivery {
           this.#isFenced ||= isFence(answer.code);
           return this.#outcomes.retryRest(run, reason);
         }
+        // With one batch on its way at a time, a gap before this one says that the broker does not have it. A broker
+        // that knows nothing of the producer may have stored it, and have forgotten.
+        if (run.isUnknown && answer.code !== OUT_OF_ORDER_SEQUENCE) return this.#unknown(run, reason);
         this.#context.log.warn("the broker has lost what it knew of this producer; it begins anew", {
           topic: run.topic,
           partition: run.partition,

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { outcomesOf, reasonsOf } from "../support/written.ts";
 import { Api, BrokenBroker, frame, type ToldPartition, type ToldTopic } from "./kafka/broken_broker.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { openKafka } from "./kafka_sink.ts";
 
 const TOPICS: readonly [string, ToldTopic, string][] = [
@@ -105,6 +106,52 @@ for (const [what, stored] of ODD) {
     assertEquals([broker.asked.get(Api.PRODUCE), broker.asked.get(Api.INIT_PRODUCER_ID)], [3, 1]);
   });
 }
+
+const FORGOTTEN: readonly [string, number, number][] = [
+  // [what the broker answers, its code, producer ids that the sink takes]
+  ["it knows nothing of the producer", 59, 1],
+  ["the producer's epoch is over", 47, 1],
+  ["batches before it are missing", 45, 2],
+];
+
+for (const [what, code, ids] of FORGOTTEN) {
+  const fate = ids === 1 ? "asks on under the same number for" : "sends anew";
+  Deno.test(`kafka sink ${fate} a batch without an answer of which the broker says then that ${what}`, async () => {
+    await using broker = await BrokenBroker.open("orders");
+    await using sink = await openKafka({ brokers: [broker.address], topic: "orders" });
+    assertEquals(outcomesOf(await sink.write(["0"])), [0]);
+    const before = broker.asked.get(Api.PRODUCE)!;
+    broker.intercept = (api, _, socket) => {
+      if (api !== Api.PRODUCE) return false;
+      const nth = broker.asked.get(api)! - before;
+      broker.stored = [{ partition: 0, code: nth < 4 ? code : 46 }];
+      // DUPLICATE_SEQUENCE_NUMBER is for a batch that it has; a new number would meet code 0.
+      if (broker.asked.get(Api.INIT_PRODUCER_ID)! > 1) broker.stored = [{ partition: 0, code: 0 }];
+      if (nth === 1) socket.destroy();
+      return nth === 1;
+    };
+    assertEquals(outcomesOf(await sink.write(["1"])), [0]);
+    assertEquals(broker.asked.get(Api.INIT_PRODUCER_ID), ids);
+  });
+}
+
+Deno.test("kafka sink sends no write before the broker's throttle is over, also not one that waits already", async () => {
+  const clock = new ManualClock();
+  await using broker = await BrokenBroker.open("orders");
+  await using sink = await openKafka({ brokers: [broker.address], topic: "orders" }, { clock });
+  broker.throttleMs = 5000;
+  const first = sink.write(["1"]);
+  const second = sink.write(["2"]);
+  assertEquals((await first).pressure, { kind: "throttle", delayMs: 5000 });
+  broker.throttleMs = 0;
+  await clock.run(4999);
+  // As long as a request takes that is not held back.
+  await sink.check();
+  assertEquals(broker.asked.get(Api.PRODUCE), 1);
+  await clock.run(1);
+  assertEquals(outcomesOf(await second), [0]);
+  assertEquals(broker.asked.get(Api.PRODUCE), 2);
+});
 
 Deno.test("kafka sink closes also while a broker does not answer, and the write then ends", async () => {
   await using broker = await BrokenBroker.open("orders");

@@ -32,6 +32,8 @@ export class BrokenBroker implements AsyncDisposable {
   topic: ToldTopic = { code: 0, partitions: 1 };
   /** What it says to a Produce request. */
   stored: readonly ToldPartition[] = [{ partition: 0, code: 0 }];
+  /** For how long it wants to hear nothing after a Produce request, ms. */
+  throttleMs = 0;
   /** Answers request number `api` in the test's own way; false leaves it to the broker. */
   intercept: (api: number, correlation: number, socket: Socket) => boolean = () => false;
   /** Requests by number of the API. */
@@ -113,7 +115,7 @@ export class BrokenBroker implements AsyncDisposable {
         each.appendInt32(partition).appendInt16(code).appendInt64(0n).appendInt64(-1n).appendInt64(0n)
           .appendArray([], () => {}).appendString(null);
       });
-    }).appendInt32(0).appendTaggedFields();
+    }).appendInt32(this.throttleMs).appendTaggedFields();
   }
 }
 
