@@ -1,5 +1,6 @@
 /**
- * A producer that sends the same record over and over, as a program of thirty lines would.
+ * A producer that sends the same record over and over, as a program of forty lines would. It fills one partition's batch
+ * after another, as sticky partitioning does, up to what a broker takes by default.
  * `deno run -A kafka_send.ts PORT BROKER TOPIC BYTES [TRANSACTIONAL_ID]`; `POST /?batch=N&seconds=S[&records=R]` sends batches
  * of N records, each batch awaited (and in a transaction of its own, with an id), and answers `{"work", "seconds"}`, in records.
  *
@@ -21,6 +22,11 @@ const producer = new Producer({
   ...transactionalId === undefined ? {} : { transactionalId, producerId: -1n, producerEpoch: -1 },
 });
 const value = jsonRecord(Number(bytes));
+const PARTITIONS = 8;
+const BATCH_BYTES = 1_000_000;
+const recordsPerBatch = Math.floor(BATCH_BYTES / Number(bytes));
+let sent = 0;
+const nextPartition = () => Math.floor(sent++ / recordsPerBatch) % PARTITIONS;
 
 createServer(async (req, res) => {
   const query = new URL(req.url!, "http://localhost").searchParams;
@@ -29,7 +35,11 @@ createServer(async (req, res) => {
   const startMs = performance.now();
   let work = 0;
   while (work < most && performance.now() < startMs + seconds * 1000) {
-    const messages = Array.from({ length: batch }, () => ({ topic, value: Buffer.from(value) }));
+    const messages = Array.from({ length: batch }, () => ({
+      topic,
+      partition: nextPartition(),
+      value: Buffer.from(value),
+    }));
     if (transactionalId === undefined) await producer.send({ messages });
     else {
       const transaction = await producer.beginTransaction();
