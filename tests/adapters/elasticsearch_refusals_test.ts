@@ -1,9 +1,10 @@
-/** Indices that take no documents at all, by their owner's will or as they are not there: seen through a whole gateway. @module */
+/** Documents that a cluster refuses for good, or for now, seen through a whole gateway: where they go, and how often. @module */
 import { assertEquals, assertMatch } from "@std/assert";
 import { sharedOpenSearch } from "../services/opensearch.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
 import { searchSink } from "./elasticsearch_gateway.ts";
+import { answer, startHttpTarget } from "./http_target.ts";
 import { askCluster, SearchIndex } from "./search_index.ts";
 
 const DOCUMENTS = 20;
@@ -64,3 +65,46 @@ requires("searchCluster").test(
     assertEquals(seen, [0, 0, 0], "nothing is sent again, and the sink is not held back");
   },
 );
+
+/** How often the document of number `n` is refused before it is taken. */
+function refusalsOf(n: number): number {
+  return n % 9 === 0 ? 2 : n % 3 === 0 ? 1 : 0;
+}
+
+// A fake: a real node's full queue picks its victims by chance, and its ids would hide that a whole bulk came again.
+Deno.test("elasticsearch sink sends the documents again that a full queue refused, and no others", async () => {
+  const target = await startHttpTarget();
+  const sent = new Map<number, number>();
+  target.respond = (response, seen, socket) => {
+    const lines = new TextDecoder().decode(seen.body).split("\n").filter((_, at) => at % 2 === 1);
+    const items = lines.map((line) => {
+      const n: number = JSON.parse(line).n;
+      sent.set(n, (sent.get(n) ?? 0) + 1);
+      return sent.get(n)! > refusalsOf(n)
+        ? { create: { status: 201 } }
+        : { create: { status: 429, error: { type: "rejected_execution_exception", reason: "queue" } } };
+    });
+    const errors = items.some(({ create }) => create.status !== 201);
+    answer(200, JSON.stringify({ errors, items }))(response, seen, socket);
+  };
+  try {
+    await using gateway = await GatewayProcess.start({
+      streams: { docs: { sinks: ["search"] } },
+      sinks: {
+        search: searchSink({ url: new URL(target.url).origin, name: "docs" }),
+      },
+    });
+    const numbers = Array.from({ length: 900 }, (_, n) => n);
+    const response = await fetch(`${gateway.url}/v1/streams/docs`, {
+      method: "POST",
+      body: numbers.map((n) => `{"n":${n}}`).join("\n"),
+    });
+    assertEquals([response.status, (await response.json()).accepted], [200, numbers.length]);
+    assertEquals(numbers.map((n) => sent.get(n)), numbers.map((n) => 1 + refusalsOf(n)));
+    const again = numbers.reduce((sum, n) => sum + refusalsOf(n), 0);
+    assertEquals(await gateway.metric("weir_sink_retried_records_total"), again);
+    assertEquals(await gateway.metric("weir_sink_answered_records_total", { status: "429" }), again);
+  } finally {
+    await target.close();
+  }
+});
