@@ -58,6 +58,8 @@ export function hammer(gateway: GatewayProcess, path: string, signal: AbortSigna
     }
   };
   told.done = Promise.all(Array.from({ length: SENDERS }, send)).then(() => {});
+  // A test that fails before it waits for this is to tell why, and not that its gateway is gone.
+  told.done.catch(() => {});
   return told;
 }
 
