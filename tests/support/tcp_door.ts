@@ -8,11 +8,6 @@ import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 
-/** Waits for the answer that is to be cut. */
-interface Cut {
-  readonly resolve: () => void;
-}
-
 /** The door. */
 export class TcpDoor implements AsyncDisposable {
   /** `http://127.0.0.1:PORT` of the door. */
@@ -21,7 +16,8 @@ export class TcpDoor implements AsyncDisposable {
   readonly #sockets: Set<Socket> = new Set();
   #isOpen = true;
   #knocks = 0;
-  #cut: Cut | null = null;
+  /** Is told when the answer that is to be cut has been. */
+  #onCut: (() => void) | null = null;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -51,7 +47,7 @@ export class TcpDoor implements AsyncDisposable {
   /** Lets half of the next piece of an answer through, and shuts; resolves when that is done. */
   async shutInAnswer(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#cut = { resolve };
+    this.#onCut = resolve;
     await promise;
   }
 
@@ -85,11 +81,16 @@ export class TcpDoor implements AsyncDisposable {
     }
     client.pipe(server);
     server.on("data", (bytes: Buffer) => {
-      if (this.#cut === null) return void client.write(bytes);
+      if (!this.#isOpen) return;
+      const onCut = this.#onCut;
+      if (onCut === null) return void client.write(bytes);
+      this.#onCut = null;
+      this.#isOpen = false;
       // What was written is lost with a connection that is destroyed at once.
-      client.write(bytes.subarray(0, bytes.length >> 1), () => this.shut());
-      this.#cut.resolve();
-      this.#cut = null;
+      client.write(bytes.subarray(0, bytes.length >> 1), () => {
+        this.shut();
+        onCut();
+      });
     });
   }
 }
