@@ -8,6 +8,9 @@ import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 
+/** Of an answer that is cut: less than a status line, which alone may say all that is to be known. */
+const CUT_BYTES = 8;
+
 /** The door. */
 export class TcpDoor implements AsyncDisposable {
   /** `http://127.0.0.1:PORT` of the door. */
@@ -44,7 +47,7 @@ export class TcpDoor implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Lets half of the next piece of an answer through, and shuts; resolves when that is done. */
+  /** Lets the first bytes of the next answer through, and shuts; resolves when that is done. */
   async shutInAnswer(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onCut = resolve;
@@ -80,14 +83,18 @@ export class TcpDoor implements AsyncDisposable {
       });
     }
     client.pipe(server);
+    let isAsked = false;
+    client.on("data", () => isAsked = true);
     server.on("data", (bytes: Buffer) => {
       if (!this.#isOpen) return;
+      const begins = isAsked;
+      isAsked = false;
       const onCut = this.#onCut;
-      if (onCut === null) return void client.write(bytes);
+      if (onCut === null || !begins) return void client.write(bytes);
       this.#onCut = null;
       this.#isOpen = false;
       // What was written is lost with a connection that is destroyed at once.
-      client.write(bytes.subarray(0, bytes.length >> 1), () => {
+      client.write(bytes.subarray(0, CUT_BYTES), () => {
         this.shut();
         onCut();
       });
