@@ -21,7 +21,7 @@ export async function startGateway(index: SearchIndex, sink: RawConfig = {}): Pr
 }
 
 /** A sink that writes to `index`, in small batches. */
-export function searchSink(index: SearchIndex): RawConfig {
+export function searchSink(index: Pick<SearchIndex, "url" | "name">): RawConfig {
   return {
     type: "elasticsearch",
     nodes: [index.url],

@@ -151,21 +151,6 @@ test(
   { properties: { n: { type: "long" } } },
 );
 
-test("write() rejects documents for a read-only index and for one that is missing", async (index) => {
-  await index.set({ "index.blocks.write": true });
-  await using sink = await open(index);
-  const readOnly = written(await sink.write(["{}"]));
-  assertEquals([outcomesOf(readOnly), readOnly.pressure.kind], [[REJECTED], "none"]);
-  assertMatch(readOnly.reasons!.get(0)!, /^403 cluster_block_exception/);
-  await askCluster(index.url, "PUT", "/_cluster/settings", {
-    transient: { "action.auto_create_index": "-weir-missing*,+*" },
-  });
-  await using lost = await open(index, { index: "weir-missing" });
-  const missing = written(await lost.write(["{}"]));
-  assertEquals([outcomesOf(missing), missing.pressure.kind], [[REJECTED], "none"]);
-  assertMatch(missing.reasons!.get(0)!, /^404 index_not_found_exception/);
-});
-
 test("write() pauses while an index is blocked for a full disk, and tries with one write at a time", async (index) => {
   const clock = new ManualClock();
   await using sink = await open(index, {}, { clock });
@@ -186,13 +171,6 @@ test("write() pauses while an index is blocked for a full disk, and tries with o
   const free = written(await sink.write(["{}"]));
   assertEquals([outcomesOf(free), free.pressure.kind], [[ACKED], "none"]);
   assertEquals(outcomesOf(await sink.write(['{"next":1}'])), [ACKED]);
-});
-
-test("write() names the pipeline", async (index) => {
-  await using sink = await open(index, { pipeline: "weir no such" });
-  const result = written(await sink.write(["{}"]));
-  assertEquals(outcomesOf(result), [REJECTED]);
-  assertMatch(result.reasons!.get(0)!, /pipeline with id \[weir no such\] does not exist/);
 });
 
 test("check() passes on a cluster, and stores nothing", async (index) => {

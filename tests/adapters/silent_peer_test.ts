@@ -8,15 +8,14 @@ import { assert } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { KafkaBroker } from "../services/kafka.ts";
 import { startOpenSearch } from "../services/opensearch.ts";
-import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
 import * as search from "./elasticsearch_gateway.ts";
+import { hammer, peakWhile, poolConfig, RECORDS_PER_BODY } from "./hammer.ts";
 import * as kafka from "./kafka_gateway.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 import { SearchIndex } from "./search_index.ts";
 
-const SENDERS = 16;
-const RECORDS_PER_BODY = 500;
 /** Long enough for thousands of requests to be refused, whose remains would add up. */
 const SILENCE_MS = 12_000;
 const SAMPLE_MS = 50;
@@ -30,49 +29,10 @@ const BESIDE_BYTES = 224 * MIB;
 /** By so much may the second half of the silence be above the first: steps of the heap, and not a leak of any part. */
 const STEP_BYTES = 48 * MIB;
 
-/** What clients saw that come again at once, whatever they are told. */
-interface Hammered {
-  /** Numbers 0 to `accepted - 1` were. */
-  readonly accepted: number;
-  readonly refused: number;
-}
-
-/** Posts numbered records to `path` by all senders until `signal` is aborted, and each body until it is taken. */
-async function hammer(gateway: GatewayProcess, path: string, signal: AbortSignal): Promise<Hammered> {
-  const pad = "x".repeat(200);
-  let next = 0, refused = 0;
-  await Promise.all(Array.from({ length: SENDERS }, async (_, sender) => {
-    while (!signal.aborted) {
-      const from = next;
-      next += RECORDS_PER_BODY;
-      const lines = Array.from(
-        { length: RECORDS_PER_BODY },
-        (_, i) => `{"key":"key-${sender}","n":${from + i},"text":"${pad}"}\n`,
-      );
-      const body = lines.join("");
-      while (!await isTaken(gateway.url + path, body)) refused++;
-    }
-  }));
-  return { accepted: next, refused };
-}
-
-async function isTaken(url: string, body: string): Promise<boolean> {
-  const headers = { "content-type": "application/x-ndjson" };
-  const response = await fetch(url, { method: "POST", headers, body });
-  const text = await response.text();
-  if (response.status === 202) return true;
-  assert(response.status === 429, `${response.status}: ${text}`);
-  assert(Number(response.headers.get("retry-after")) >= 1, "a 429 says when to come again");
-  return false;
-}
-
 /** Largest resident memory of `gateway` in the next `durationMs`. */
 async function peakOver(gateway: GatewayProcess, durationMs: number): Promise<number> {
-  let peak = 0;
-  for (const endMs = performance.now() + durationMs; performance.now() < endMs; await delay(SAMPLE_MS)) {
-    peak = Math.max(peak, gateway.program.usage().rssBytes);
-  }
-  return peak;
+  const endMs = performance.now() + durationMs;
+  return await peakWhile(gateway, () => performance.now() < endMs);
 }
 
 /** Stops `peer` under full load, lets it go on, and resolves to what was accepted. */
@@ -84,7 +44,7 @@ async function silence(
 ): Promise<number> {
   const idle = gateway.program.usage().rssBytes;
   const stop = new AbortController();
-  const hammering = hammer(gateway, path, stop.signal);
+  const hammered = hammer(gateway, path, stop.signal);
   const delivered = () => gateway.metric("weir_sink_records_total", { sink, outcome: "delivered" });
   while (await delivered() < 20 * RECORDS_PER_BODY) await delay(SAMPLE_MS);
   peer.signal("SIGSTOP");
@@ -92,7 +52,8 @@ async function silence(
   const second = await peakOver(gateway, SILENCE_MS / 2) - idle;
   peer.signal("SIGCONT");
   stop.abort();
-  const { accepted, refused } = await hammering;
+  await hammered.done;
+  const { accepted, refused } = hammered;
   const mib = [idle, first, second].map((bytes) => Math.round(bytes / MIB));
   console.log(
     `${accepted} accepted, ${refused} bodies refused; idle ${mib[0]} MiB, then ${mib[1]}, ${mib[2]} more`,
@@ -103,24 +64,13 @@ async function silence(
   return accepted;
 }
 
-function configOf(name: string, sink: RawConfig): RawConfig {
-  return {
-    buffers: { segments: POOL_BYTES / 32_768, maxPerLane: POOL_BYTES / 32_768 },
-    streams: {
-      // Who waits sends nothing: this load is to be one of refusals.
-      [name]: { sinks: ["out"], ack: "memory", maxWaitMs: 20, ...sink.type === "kafka" && { key: "/key" } },
-    },
-    sinks: { out: sink },
-  };
-}
-
 requires("kafka", "kcat", "mvn").test(
   "a kafka sink whose broker answers nothing holds a bounded memory, and stores all that was acked when it does",
   async () => {
     await using broker = await KafkaBroker.start();
     await using topic = await KafkaTopic.create(broker.address, 4);
     const sink = { type: "kafka", brokers: [broker.address], topic: topic.name, requestTimeoutMs: 2000 };
-    await using gateway = await GatewayProcess.start(configOf("events", sink));
+    await using gateway = await GatewayProcess.start(poolConfig("events", sink, POOL_BYTES));
     const accepted = await silence(gateway, broker, "/v1/streams/events", "out");
     await kafka.delivered(gateway, accepted, "out");
     await kafka.assertNumbers(topic, accepted);
@@ -133,7 +83,7 @@ requires("searchCluster", "mvn").test(
     await using node = await startOpenSearch();
     const index = await SearchIndex.create(node.url, search.NUMBERED);
     const sink = { ...search.searchSink(index), timeoutMs: 2000 };
-    await using gateway = await GatewayProcess.start(configOf("docs", sink));
+    await using gateway = await GatewayProcess.start(poolConfig("docs", sink, POOL_BYTES));
     const accepted = await silence(gateway, node, "/v1/streams/docs", "out");
     await search.assertNumbers(index, accepted);
   },

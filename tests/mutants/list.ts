@@ -91,8 +91,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "retry outside the bucket",
     file: "src/lane/sink_writer.ts",
-    from: "if (!this.gate.takeTokens(batch.count, bytes)) return false;",
-    to: "if (batch.attempt === 1 && !this.gate.takeTokens(batch.count, bytes)) return false;",
+    from: "if (!this.gate.takeTokens(batch.count, this.bodyBytes(batch))) return false;",
+    to: "if (batch.attempt === 1 && !this.gate.takeTokens(batch.count, this.bodyBytes(batch))) return false;",
     tests: LIMITS,
   },
   {

@@ -18,6 +18,8 @@ export type RawConfig = Readonly<Record<string, unknown>>;
 /** How a gateway is started. */
 export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** True: with the rights that the config needs and no others, as `deno task start` gives them; false: with all. */
+  readonly hasLeastRights?: boolean;
   /** False: do not wait for `/readyz`, for configs that are not to become ready. */
   readonly waitReady?: boolean;
   /** Folder for config and data; kept. Without one a temporary folder is made and removed. */
@@ -62,8 +64,10 @@ export class GatewayProcess implements AsyncDisposable {
     const folder = options.folder ?? await Deno.makeTempDir({ prefix: "weir_gateway_" });
     const complete = withPlaces(config, folder);
     await Deno.writeTextFile(`${folder}/weir.json`, JSON.stringify(complete, null, 2));
+    const run = ["run", "--config", `${folder}/weir.json`];
+    const rights = options.hasLeastRights ? await rightsOf(run, { cwd: folder, env: options.env }) : ["-A"];
     const program = new Program(Deno.execPath(), {
-      args: ["run", "-A", V8_FLAGS, MOD_TS, "run", "--config", `${folder}/weir.json`],
+      args: ["run", "--no-prompt", ...rights, V8_FLAGS, MOD_TS, ...run],
       cwd: folder,
       env: options.env,
     });
@@ -124,6 +128,13 @@ export class GatewayProcess implements AsyncDisposable {
     await this.program[Symbol.asyncDispose]();
     if (this.#isTemporary) await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** The flags that `weir` names for `run`. */
+async function rightsOf(run: readonly string[], options: Deno.CommandOptions): Promise<string[]> {
+  const args = ["run", "-A", MOD_TS, ...run, "--print-permissions"];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { ...options, args }).output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line.startsWith("--allow-"));
 }
 
 type Section = Readonly<Record<string, unknown>>;

@@ -5,16 +5,17 @@ import java.util.concurrent.CountDownLatch;
 import org.opensearch.common.logging.LogConfigurator;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
+import org.opensearch.ingest.common.IngestCommonPlugin;
 import org.opensearch.node.InternalSettingsPreparer;
 import org.opensearch.node.Node;
 import org.opensearch.transport.Netty4Plugin;
 
 /** One OpenSearch node from its jars alone: `Main HOME name=value…`, where each value is a setting of the node. */
 public final class Main {
-  /** The distribution finds its transport in a folder of plugins; from jars it must be named. */
+  /** The distribution finds its transport and the steps of pipelines in a folder; from jars they must be named. */
   private static final class JarNode extends Node {
     JarNode(Environment environment) {
-      super(environment, List.of(Netty4Plugin.class), false);
+      super(environment, List.of(Netty4Plugin.class, IngestCommonPlugin.class), false);
     }
   }
 
