@@ -149,7 +149,11 @@ for (
       await disk.free();
       await until(async () => (await readiness(gateway)).status === 200, "it is ready again", ANSWER_MS);
       assertEquals(await sender.send(1_000), 200);
-      await until(async () => await inFlight(gateway) === 0, "all that was taken is stored", ANSWER_MS);
+      await until(
+        async () => await gateway.unsettledRecords() === 0,
+        "all that was taken is stored",
+        ANSWER_MS,
+      );
       assertEquals(await gateway.stop(), 0);
       const stored = await storedNumbers(disk);
       assertEquals(stored.length, new Set(stored).size, "no record is there twice");
@@ -190,9 +194,9 @@ requires("mountTmpfs").test(
       "the reason is told",
       ANSWER_MS,
     );
-    assertEquals(await inFlight(gateway), 1);
+    assertEquals(await gateway.unsettledRecords(), 1);
     await disk.allowWrites(true);
-    await until(async () => await inFlight(gateway) === 0, "the letter is written", ANSWER_MS);
+    await until(async () => await gateway.unsettledRecords() === 0, "the letter is written", ANSWER_MS);
     const letter = JSON.parse(await Deno.readTextFile(`${disk.folder}/letters.ndjson`));
     assertEquals(letter.value, "two\nlines");
     assertEquals(await gateway.stop(), 0);
@@ -213,8 +217,3 @@ Deno.test("weir run ends with 1 and names gateway.dataDir when the folder cannot
     await Deno.remove(file);
   }
 });
-
-async function inFlight(gateway: GatewayProcess): Promise<number> {
-  const { rows } = await gateway.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
-  return rows.reduce((sum, row) => sum + row.inFlight, 0);
-}

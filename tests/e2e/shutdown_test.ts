@@ -24,11 +24,6 @@ function lastLogLine(gateway: GatewayProcess): Record<string, unknown> {
   return JSON.parse(text.slice(text.lastIndexOf("\n") + 1));
 }
 
-async function inFlight(gateway: GatewayProcess): Promise<number> {
-  const { rows } = await gateway.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
-  return rows.reduce((sum, row) => sum + row.inFlight, 0);
-}
-
 Deno.test("weir run ends with 0 on SIGTERM when every record is delivered", async () => {
   await using gateway = await GatewayProcess.start({
     streams: { s: { sinks: ["file"], ack: "memory" } },
@@ -56,7 +51,11 @@ Deno.test("weir run tells requests that wait for delivery 503 before it ends, an
     using connection = await HttpConnection.open(gateway.port);
     return await connection.request({ path: PATH }, "1");
   });
-  await gateway.program.waitUntil(async () => await inFlight(gateway) === 5, 5_000, "the records wait");
+  await gateway.program.waitUntil(
+    async () => await gateway.unsettledRecords() === 5,
+    5_000,
+    "the records wait",
+  );
   assertEquals(await gateway.stop(EXIT_DEADLINE_MS), 0);
   for (const answer of await Promise.all(waiting)) {
     assertEquals(answer.status, 503);
