@@ -24,18 +24,21 @@ function lastLogLine(gateway: GatewayProcess): Record<string, unknown> {
   return JSON.parse(text.slice(text.lastIndexOf("\n") + 1));
 }
 
-Deno.test("weir run ends with 0 on SIGTERM when every record is delivered", async () => {
-  await using gateway = await GatewayProcess.start({
-    streams: { s: { sinks: ["file"], ack: "memory" } },
-    sinks: { file: { type: "file", path: "out.ndjson", batch: { lingerMs: 5_000 } } },
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`weir run ends with 0 on ${signal} when every record is delivered`, async () => {
+    await using gateway = await GatewayProcess.start({
+      streams: { s: { sinks: ["file"], ack: "memory" } },
+      sinks: { file: { type: "file", path: "out.ndjson", batch: { lingerMs: 5_000 } } },
+    });
+    using connection = await HttpConnection.open(gateway.port);
+    for (let k = 0; k < 50; k++) assertEquals((await connection.request({ path: PATH }, `${k}`)).status, 202);
+    gateway.program.signal(signal);
+    assertEquals((await gateway.program.exit(EXIT_DEADLINE_MS)).code, 0);
+    assertEquals(lastLogLine(gateway).lostRecords, 0);
+    const lines = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).trimEnd().split("\n");
+    assertEquals(lines, Array.from({ length: 50 }, (_, k) => `${k}`));
   });
-  using connection = await HttpConnection.open(gateway.port);
-  for (let k = 0; k < 50; k++) assertEquals((await connection.request({ path: PATH }, `${k}`)).status, 202);
-  assertEquals(await gateway.stop(EXIT_DEADLINE_MS), 0);
-  assertEquals(lastLogLine(gateway).lostRecords, 0);
-  const lines = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).trimEnd().split("\n");
-  assertEquals(lines, Array.from({ length: 50 }, (_, k) => `${k}`));
-});
+}
 
 Deno.test("weir run ends with 3 when acknowledged records are lost, with their number in the last log line", async () => {
   await using gateway = await GatewayProcess.start(stalled({ ack: "memory" }, 300));
