@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Answer } from "../support/http_client.ts";
 import { Siege } from "./siege.ts";
 
@@ -97,6 +97,7 @@ Deno.test("Gateway stores keys, ids and members of any characters, and refuses t
       const answer = await ask(body, headers, query);
       assertEquals(answer.status, status, answer.body);
       if (status === 200) accepted++;
+      if (status === 400) assertStringIncludes(answer.body, "longer than 1024 bytes");
     });
   }
   await t.step("an id of 1 MB in the head, with which the connection ends", async () => {
