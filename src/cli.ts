@@ -47,7 +47,7 @@ Exit codes: 0 clean; 1 failed while running; 2 bad config or usage;
 3 stopped with acknowledged records neither delivered nor on disk`;
 
 const RIGHTS = `Deno did not give that right. "deno task start" gives what the config needs and no more;
-"deno run -A mod.ts run --print-permissions" prints the flags, with --config FILE those of a config
+"deno run --allow-read --allow-env mod.ts run --print-permissions" prints the flags, with --config FILE those of a config
 `;
 
 interface ConfigOption {

@@ -2,8 +2,10 @@
  * `deno task start`: finds out which rights the config needs and starts the gateway with these and no others.
  *
  * A process of its own, because rights are given at the start and cannot be narrowed to single files and hosts later.
- * It passes on SIGTERM and SIGHUP, the end of its child is its own, and Ctrl-C reaches both from the terminal. Where a
- * process more is not wanted, as under systemd, `weir run --print-permissions` gives the flags once and for all.
+ * The modules of the config are loaded to ask them, before anyone knows what they may do: with the right to read and
+ * none to write, to call anywhere or to start a program. The gateway is in a session of its own, so that a Ctrl-C
+ * comes to it from here alone; its end is the end of this process. Where a process more is not wanted, as under
+ * systemd, `weir run --print-permissions` gives the flags once and for all.
  *
  * @module
  */
@@ -12,17 +14,29 @@ import { V8_FLAGS } from "./v8_flags.ts";
 
 const MOD_TS = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
+/** Enough to load a config and its modules. */
+const ASKING = ["--no-prompt", "--allow-read", "--allow-env"];
+
+/** What a config may ask for; a module that writes other flags to standard output is not heard. */
+const FLAG = /^--allow-(env|net|read|write|sys)=/;
+
+/**
+ * A Ctrl-C comes from the terminal, and some 20 ms later once more from `deno task`; and so does what a supervisor sends
+ * to all processes. A second one ends the drain, so both are one.
+ */
+const ONE_SIGNAL_MS = 500;
+
 /** Exit code of a shell for a program that signal `n` ended, less `n`. */
 const SIGNALLED = 128;
 
 async function launch(args: readonly string[]): Promise<number> {
   const printed = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MOD_TS, "run", "--print-permissions", ...args],
+    args: ["run", ...ASKING, MOD_TS, "run", "--print-permissions", ...args],
     stderr: "inherit",
   }).output();
   if (!printed.success) return printed.code;
   const text = new TextDecoder().decode(printed.stdout);
-  const flags = text.split("\n").filter((line) => line.startsWith("--allow-"));
+  const flags = text.split("\n").filter((line) => FLAG.test(line));
   if (flags.length === 0) {
     // `--help` and the like: what was printed is the answer.
     Deno.stdout.writeSync(printed.stdout);
@@ -33,12 +47,19 @@ async function launch(args: readonly string[]): Promise<number> {
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
+    detached: true,
   }).spawn();
-  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  for (const signal of ["SIGHUP", "SIGQUIT"] as const) {
     Deno.addSignalListener(signal, () => passOn(gateway, signal));
   }
-  // The terminal sends it to the gateway too, which drains: this process waits for that.
-  Deno.addSignalListener("SIGINT", () => {});
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    let latestMs = -Infinity;
+    Deno.addSignalListener(signal, () => {
+      const nowMs = performance.now();
+      if (nowMs - latestMs > ONE_SIGNAL_MS) passOn(gateway, signal);
+      latestMs = nowMs;
+    });
+  }
   const { code, signal } = await gateway.status;
   return signal === null ? code : SIGNALLED + code % SIGNALLED;
 }
@@ -48,7 +69,7 @@ function passOn(gateway: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     gateway.kill(signal);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

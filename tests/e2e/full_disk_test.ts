@@ -149,7 +149,11 @@ for (
       await disk.free();
       await until(async () => (await readiness(gateway)).status === 200, "it is ready again", ANSWER_MS);
       assertEquals(await sender.send(1_000), 200);
-      await until(async () => await inFlight(gateway) === 0, "all that was taken is stored", ANSWER_MS);
+      await until(
+        async () => await gateway.unsettledRecords() === 0,
+        "all that was taken is stored",
+        ANSWER_MS,
+      );
       assertEquals(await gateway.stop(), 0);
       const stored = await storedNumbers(disk);
       assertEquals(stored.length, new Set(stored).size, "no record is there twice");
@@ -190,9 +194,9 @@ requires("mountTmpfs").test(
       "the reason is told",
       ANSWER_MS,
     );
-    assertEquals(await inFlight(gateway), 1);
+    assertEquals(await gateway.unsettledRecords(), 1);
     await disk.allowWrites(true);
-    await until(async () => await inFlight(gateway) === 0, "the letter is written", ANSWER_MS);
+    await until(async () => await gateway.unsettledRecords() === 0, "the letter is written", ANSWER_MS);
     const letter = JSON.parse(await Deno.readTextFile(`${disk.folder}/letters.ndjson`));
     assertEquals(letter.value, "two\nlines");
     assertEquals(await gateway.stop(), 0);
@@ -214,7 +218,46 @@ Deno.test("weir run ends with 1 and names gateway.dataDir when the folder cannot
   }
 });
 
-async function inFlight(gateway: GatewayProcess): Promise<number> {
-  const { rows } = await gateway.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
-  return rows.reduce((sum, row) => sum + row.inFlight, 0);
-}
+requires("mountTmpfs").test(
+  "weir run ends with 1 and names gateway.dataDir when it cannot be made on a disk that is read-only",
+  async () => {
+    await using disk = await SmallDisk.mount();
+    await disk.allowWrites(false);
+    const dataDir = `${disk.folder}/data`;
+    await using gateway = await GatewayProcess.start({
+      gateway: { dataDir },
+      streams: { events: { sinks: ["kept"] } },
+      sinks: { kept: { type: "memory" } },
+    }, { waitReady: false });
+    assertEquals((await gateway.program.exit(ANSWER_MS)).code, 1);
+    assertStringIncludes(
+      gateway.program.stderr,
+      `Cannot make the folder gateway.dataDir ${dataDir}: Read-only file system`,
+    );
+  },
+);
+
+requires("mountTmpfs").test(
+  "weir run on a gateway.dataDir that is read-only is not ready and tells why, and goes on when it can write",
+  async () => {
+    await using disk = await SmallDisk.mount();
+    await disk.allowWrites(false);
+    await using gateway = await GatewayProcess.start({
+      gateway: { dataDir: disk.folder },
+      streams: { events: { sinks: ["archive"], deliverTimeoutMs: 1_000 } },
+      sinks: { archive: { type: "file", path: `${disk.folder}/archive/events.ndjson`, ...IMPATIENT } },
+    }, { waitReady: false });
+    const told = async () =>
+      await answersOk(`${gateway.adminUrl}/healthz`) &&
+      (await readiness(gateway)).text.includes("Read-only file system");
+    await gateway.program.waitUntil(told, ANSWER_MS, "the reason is told");
+    const { status, text } = await readiness(gateway);
+    assertEquals(status, 503, text);
+    const sender = new Sender(gateway);
+    assert(await sender.send(100) !== 200, "it cannot have been stored");
+    await disk.allowWrites(true);
+    await gateway.waitReady(ANSWER_MS);
+    assertEquals(await sender.send(100), 200);
+    assertEquals(await gateway.stop(), 0);
+  },
+);

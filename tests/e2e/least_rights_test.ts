@@ -98,7 +98,16 @@ Deno.test("weir run says of a folder that it may not create what to do", async (
 
 async function printedFlags(configPath: string): Promise<string[]> {
   const printed = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${ROOT}mod.ts`, "run", "--print-permissions", "--config", configPath],
+    args: [
+      "run",
+      "--allow-read",
+      "--allow-env",
+      `${ROOT}mod.ts`,
+      "run",
+      "--print-permissions",
+      "--config",
+      configPath,
+    ],
   }).output();
   return new TextDecoder().decode(printed.stdout).trim().split("\n");
 }

@@ -24,23 +24,21 @@ function lastLogLine(gateway: GatewayProcess): Record<string, unknown> {
   return JSON.parse(text.slice(text.lastIndexOf("\n") + 1));
 }
 
-async function inFlight(gateway: GatewayProcess): Promise<number> {
-  const { rows } = await gateway.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
-  return rows.reduce((sum, row) => sum + row.inFlight, 0);
-}
-
-Deno.test("weir run ends with 0 on SIGTERM when every record is delivered", async () => {
-  await using gateway = await GatewayProcess.start({
-    streams: { s: { sinks: ["file"], ack: "memory" } },
-    sinks: { file: { type: "file", path: "out.ndjson", batch: { lingerMs: 5_000 } } },
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`weir run ends with 0 on ${signal} when every record is delivered`, async () => {
+    await using gateway = await GatewayProcess.start({
+      streams: { s: { sinks: ["file"], ack: "memory" } },
+      sinks: { file: { type: "file", path: "out.ndjson", batch: { lingerMs: 5_000 } } },
+    });
+    using connection = await HttpConnection.open(gateway.port);
+    for (let k = 0; k < 50; k++) assertEquals((await connection.request({ path: PATH }, `${k}`)).status, 202);
+    gateway.program.signal(signal);
+    assertEquals((await gateway.program.exit(EXIT_DEADLINE_MS)).code, 0);
+    assertEquals(lastLogLine(gateway).lostRecords, 0);
+    const lines = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).trimEnd().split("\n");
+    assertEquals(lines, Array.from({ length: 50 }, (_, k) => `${k}`));
   });
-  using connection = await HttpConnection.open(gateway.port);
-  for (let k = 0; k < 50; k++) assertEquals((await connection.request({ path: PATH }, `${k}`)).status, 202);
-  assertEquals(await gateway.stop(EXIT_DEADLINE_MS), 0);
-  assertEquals(lastLogLine(gateway).lostRecords, 0);
-  const lines = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).trimEnd().split("\n");
-  assertEquals(lines, Array.from({ length: 50 }, (_, k) => `${k}`));
-});
+}
 
 Deno.test("weir run ends with 3 when acknowledged records are lost, with their number in the last log line", async () => {
   await using gateway = await GatewayProcess.start(stalled({ ack: "memory" }, 300));
@@ -56,7 +54,11 @@ Deno.test("weir run tells requests that wait for delivery 503 before it ends, an
     using connection = await HttpConnection.open(gateway.port);
     return await connection.request({ path: PATH }, "1");
   });
-  await gateway.program.waitUntil(async () => await inFlight(gateway) === 5, 5_000, "the records wait");
+  await gateway.program.waitUntil(
+    async () => await gateway.unsettledRecords() === 5,
+    5_000,
+    "the records wait",
+  );
   assertEquals(await gateway.stop(EXIT_DEADLINE_MS), 0);
   for (const answer of await Promise.all(waiting)) {
     assertEquals(answer.status, 503);

@@ -20,6 +20,8 @@ const POOLS = ["tests/buffer/local_buffer_pool_test.ts"];
 const PRESSURE = ["tests/scenarios/pressure_test.ts"];
 const SHARING = ["tests/scenarios/sharing_test.ts"];
 const LIMITS = ["tests/scenarios/limits_test.ts"];
+const BATCHES = ["tests/scenarios/batches_test.ts"];
+const RETRIES = ["tests/lane/retry_test.ts", "tests/scenarios/retry_test.ts"];
 const CONTROLLERS = ["tests/scenarios/controllers_test.ts"];
 const SOCKETS = ["tests/ingress/websocket_plain_test.ts"];
 const SESSIONS = ["tests/ingress/websocket_session_test.ts"];
@@ -347,5 +349,61 @@ export const MUTANTS: readonly Mutant[] = [
     from: "grown.set(bytes.subarray(this.#from, this.#to));",
     to: "grown.set(bytes.subarray(0, this.#to - this.#from));",
     tests: PARTIALS,
+  },
+  {
+    name: "batch: more bytes than maxBytes",
+    file: "src/lane/batcher.ts",
+    from: "(batch.count > 0 && encoded + length + framing > maxBytes) ||",
+    to: "",
+    tests: SIM,
+  },
+  {
+    name: "batch: more records than maxRecords",
+    file: "src/lane/batcher.ts",
+    from: "batch.count >= maxRecords ||",
+    to: "batch.count > maxRecords ||",
+    tests: BATCHES,
+  },
+  {
+    name: "batch: none lingers",
+    file: "src/lane/batcher.ts",
+    from: "if (leftMs <= 0) return false;",
+    to: "return false;",
+    tests: BATCHES,
+  },
+  {
+    name: "batch: full ones linger too",
+    file: "src/lane/batcher.ts",
+    from: "if (this.#records >= shape.maxRecords || this.#bytes >= shape.maxBytes) return false;",
+    to: "",
+    tests: BATCHES,
+  },
+  {
+    name: "writes: one less than the sink bears",
+    file: "src/lane/sink_writer.ts",
+    from: "if (this.inFlight >= this.#writesInFlight) return false;",
+    to: "if (this.inFlight > 0 && this.inFlight >= this.#writesInFlight - 1) return false;",
+    tests: BATCHES,
+  },
+  {
+    name: "writes: one more than the writer bears",
+    file: "src/lane/sink_writer.ts",
+    from: "if (this.inFlight >= this.#writesInFlight) return false;",
+    to: "if (this.inFlight > this.#writesInFlight) return false;",
+    tests: SIM,
+  },
+  {
+    name: "retry: the wait is not doubled",
+    file: "src/lane/retry.ts",
+    from: " * 2 ** Math.min(attempt - 1, 30)",
+    to: "",
+    tests: RETRIES,
+  },
+  {
+    name: "retry: before its time",
+    file: "src/lane/retry_queue.ts",
+    from: "for (const batch of this.#waiting) if (batch.dueMs <= now) return batch;",
+    to: "for (const batch of this.#waiting) if (batch.dueMs <= now + 300) return batch;",
+    tests: RETRIES,
   },
 ];

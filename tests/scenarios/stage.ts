@@ -105,8 +105,8 @@ export class Stage implements AsyncDisposable {
   readonly gateway: Gateway;
   /** Values that each sink has taken, in order. */
   readonly stored: Map<string, string[]> = new Map();
-  /** Starts of writes: when, at which sink, how many records, from which stream. */
-  readonly writes: { atMs: number; sink: string; records: number; stream: string }[] = [];
+  /** Starts of writes: when, at which sink, how many records and bytes, from which stream. */
+  readonly writes: { atMs: number; sink: string; records: number; bytes: number; stream: string }[] = [];
   /** What a sink does that is asked whether it would take records. */
   check: (sink: string) => void = () => {};
   /** Bytes that a record takes at the sinks. */
@@ -116,7 +116,12 @@ export class Stage implements AsyncDisposable {
   readonly #dataDir: string;
   readonly #writings: Map<string, Writing>;
 
-  private constructor(raw: Record<string, unknown>, writings: Record<string, Writing>, dataDir: string) {
+  private constructor(
+    raw: Record<string, unknown>,
+    writings: Record<string, Writing>,
+    random: () => number,
+    dataDir: string,
+  ) {
     this.#dataDir = dataDir;
     this.#writings = new Map(Object.entries(writings));
     const kind: SinkDefinition = {
@@ -137,12 +142,19 @@ export class Stage implements AsyncDisposable {
       }),
     };
     const config = parseConfig({ ...raw, gateway: { id: "stage", dataDir, drainMs: 1000 } }, [kind]);
-    this.gateway = new Gateway(config, { sinks: [kind], clock: this.clock, random: () => 0.5 });
+    this.gateway = new Gateway(config, { sinks: [kind], clock: this.clock, random });
   }
 
-  /** A gateway of this config, open; `writings` say what its sinks do, those that are not named take everything. */
-  static async open(raw: Record<string, unknown>, writings: Record<string, Writing> = {}): Promise<Stage> {
-    const stage = new Stage(raw, writings, await Deno.makeTempDir({ prefix: "weir_stage_" }));
+  /**
+   * A gateway of this config, open; `writings` say what its sinks do, those that are not named take everything; `random`
+   * gives the chance of every jitter.
+   */
+  static async open(
+    raw: Record<string, unknown>,
+    writings: Record<string, Writing> = {},
+    random: () => number = () => 0.5,
+  ): Promise<Stage> {
+    const stage = new Stage(raw, writings, random, await Deno.makeTempDir({ prefix: "weir_stage_" }));
     await stage.gateway.open();
     await settle();
     return stage;
@@ -202,7 +214,8 @@ export class Stage implements AsyncDisposable {
   }
 
   async #write(sink: string, batch: Batch, signal: AbortSignal): Promise<WriteResult> {
-    this.writes.push({ atMs: this.clock.nowMs(), sink, records: batch.count, stream: batch.stream });
+    const { count: records, bytes, stream } = batch;
+    this.writes.push({ atMs: this.clock.nowMs(), sink, records, bytes, stream });
     const result = await (this.#writings.get(sink) ?? takes)(batch, signal);
     if (result.kind === "written") {
       let stored = this.stored.get(sink);

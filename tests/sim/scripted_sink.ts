@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { z } from "zod";
-import { type SinkConfig, writeControl } from "../../src/config.ts";
+import { type SinkConfig, writeControl, writesInFlight } from "../../src/config.ts";
 import {
   type Batch,
   NO_PRESSURE,
@@ -23,59 +23,8 @@ import type { Book } from "./book.ts";
 import type { Chance } from "./chance.ts";
 import { readRecord, type Sighting } from "./sim_record.ts";
 import type { SimClock } from "./sim_clock.ts";
+import { type Mode, WELL } from "./sink_modes.ts";
 import type { Tally } from "./tally.ts";
-
-/** How a sink behaves: chances from 0 to 1, times in ms. */
-export interface Mode {
-  readonly name: string;
-  /** A write is answered within its call. */
-  readonly atOnce: number;
-  readonly delayMs: readonly [number, number];
-  /** A record is refused for now. */
-  readonly refuses: number;
-  /** The whole write is refused for now. */
-  readonly refusesAll: number;
-  /** A record is rejected for ever, whenever it comes. */
-  readonly rejects: number;
-  /** `write` throws, or its promise is rejected, after storing some. */
-  readonly fails: number;
-  /** The answer has a wrong number of outcomes, or unknown ones. */
-  readonly lies: number;
-  readonly throttles: number;
-  readonly saturates: number;
-  /** The write is answered when the sink is healed, or aborted. */
-  readonly stalls: number;
-}
-
-const WELL: Mode = {
-  name: "well",
-  atOnce: 0.5,
-  delayMs: [0.1, 3],
-  refuses: 0,
-  refusesAll: 0,
-  rejects: 0,
-  fails: 0,
-  lies: 0,
-  throttles: 0,
-  saturates: 0,
-  stalls: 0,
-};
-
-/** Answers nothing. */
-export const STANDING_STILL: Mode = { ...WELL, name: "standing still", atOnce: 0, stalls: 1 };
-
-/** What a sink may be like. */
-export const MODES: readonly Mode[] = [
-  WELL,
-  { ...WELL, name: "slow", atOnce: 0, delayMs: [20, 200] },
-  { ...WELL, name: "flapping", refusesAll: 0.5, saturates: 0.5, delayMs: [1, 20] },
-  STANDING_STILL,
-  { ...WELL, name: "failing", fails: 0.6, atOnce: 0.2 },
-  { ...WELL, name: "partial", refuses: 0.3, rejects: 0.05, throttles: 0.2 },
-  { ...WELL, name: "refusing", rejects: 0.4, delayMs: [1, 10] },
-  { ...WELL, name: "lying", lies: 0.4, fails: 0.1 },
-  { ...WELL, name: "throttling", throttles: 0.7, delayMs: [1, 30] },
-];
 
 /** What a sink is given beside its config. */
 export interface ScriptParts {
@@ -99,7 +48,8 @@ export class ScriptedSink {
   readonly #inFlightKeys: Set<string> = new Set();
   readonly #stalled: Set<() => void> = new Set();
   #mode: Mode = WELL;
-  #inFlight = 0;
+  /** Writes by writer. */
+  readonly #inFlight: Map<number, number> = new Map();
   #throttledUntilMs = 0;
   #opens = 0;
   /** The gate of the sink, to see whether it is paused. */
@@ -198,12 +148,14 @@ export class ScriptedSink {
       now >= this.#throttledUntilMs,
       `sink ${config.name}: a write starts at ${now}, throttled until ${this.#throttledUntilMs}`,
     );
-    this.#bucket.start(batch.count, batch.bytes + batch.count * config.batch.framingBytes, now);
-    this.#inFlight++;
+    const { maxRecords, maxBytes, framingBytes } = config.batch;
+    const encoded = batch.bytes + batch.count * framingBytes;
     assert(
-      this.#inFlight <= writeControl(config)[config.control.kind === "static" ? "initial" : "max"],
-      `sink ${config.name}: ${this.#inFlight} writes in flight`,
+      batch.count <= maxRecords && (encoded <= maxBytes || batch.count === 1),
+      `sink ${config.name}: ${batch.count} records of ${encoded} bytes in one batch`,
     );
+    this.#bucket.start(batch.count, encoded, now);
+    this.#startWrite(writer);
     const sightings: Sighting[] = [];
     let bytes = 0;
     for (let i = 0; i < batch.count; i++) {
@@ -223,6 +175,20 @@ export class ScriptedSink {
     return sightings;
   }
 
+  #startWrite(writer: number): void {
+    const { config } = this.#parts;
+    const { kind, initial, max } = writeControl(config);
+    const ofWriter = (this.#inFlight.get(writer) ?? 0) + 1;
+    this.#inFlight.set(writer, ofWriter);
+    const ofSink = [...this.#inFlight.values()].reduce((sum, writes) => sum + writes);
+    const mostOfSink = kind === "static" ? initial : max;
+    assert(
+      ofWriter <= writesInFlight(config) && ofSink <= mostOfSink,
+      `sink ${config.name}: ${ofWriter} writes of one writer and ${ofSink} of all are in flight, ` +
+        `allowed are ${writesInFlight(config)} and ${mostOfSink}`,
+    );
+  }
+
   #checkKey(batch: Batch, i: number, sighting: Sighting): void {
     if (sighting.letter !== null) return;
     const key = batch.key(i);
@@ -236,7 +202,7 @@ export class ScriptedSink {
 
   /** The write is over: its memory must still be what it was. */
   #end(writer: number, batch: Batch, sightings: readonly Sighting[]): void {
-    this.#inFlight--;
+    this.#inFlight.set(writer, this.#inFlight.get(writer)! - 1);
     const last = batch.count - 1;
     for (const i of last === 0 ? [0] : [0, last]) {
       assertEquals(

@@ -101,6 +101,12 @@ export class GatewayProcess implements AsyncDisposable {
     return JSON.parse(text);
   }
 
+  /** Records that are accepted and not settled, by the ledger. */
+  async unsettledRecords(): Promise<number> {
+    const { rows } = await this.admin("/api/v1/ledger") as { rows: { inFlight: number }[] };
+    return rows.reduce((sum, row) => sum + row.inFlight, 0);
+  }
+
   /**
    * Value of a sample of `/metrics`: the sum over all series of `name` whose labels include `labels`; 0 where there is none.
    */
