@@ -3,26 +3,27 @@
  *
  * A process of its own, because rights are given at the start and cannot be narrowed to single files and hosts later.
  * The modules of the config are loaded to ask them, before anyone knows what they may do: with the right to read and
- * none to write, to call anywhere or to start a program. The gateway is in a session of its own, so that a Ctrl-C
- * comes to it from here alone; its end is the end of this process. Where a process more is not wanted, as under
- * systemd, `weir run --print-permissions` gives the flags once and for all.
+ * look around, and none to write, to call anywhere or to start a program. Who signals this process means the gateway, whose end is the
+ * end of this process. Where a process more is not wanted, as under systemd, `weir run --print-permissions` gives the
+ * flags once and for all.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { PASSED_ON } from "./stop_signals.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
 const MOD_TS = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
 /** Enough to load a config and its modules. */
-const ASKING = ["--no-prompt", "--allow-read", "--allow-env"];
+const ASKING = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"];
 
 /** What a config may ask for; a module that writes other flags to standard output is not heard. */
 const FLAG = /^--allow-(env|net|read|write|sys)=/;
 
 /**
- * A Ctrl-C comes from the terminal, and some 20 ms later once more from `deno task`; and so does what a supervisor sends
- * to all processes. A second one ends the drain, so both are one.
+ * A Ctrl-C comes from the terminal, and some 20 ms later once more from `deno task`. A second one ends the drain, so both
+ * are one.
  */
 const ONE_SIGNAL_MS = 500;
 
@@ -47,20 +48,22 @@ async function launch(args: readonly string[]): Promise<number> {
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
-    detached: true,
   }).spawn();
   for (const signal of ["SIGHUP", "SIGQUIT"] as const) {
     Deno.addSignalListener(signal, () => passOn(gateway, signal));
   }
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  let latest = 0;
+  for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
     let latestMs = -Infinity;
     Deno.addSignalListener(signal, () => {
       const nowMs = performance.now();
-      if (nowMs - latestMs > ONE_SIGNAL_MS) passOn(gateway, signal);
-      latestMs = nowMs;
+      // Not as itself: of what a terminal sends to all processes the gateway has its own.
+      if (nowMs - latestMs > ONE_SIGNAL_MS) passOn(gateway, PASSED_ON);
+      [latest, latestMs] = [number, nowMs];
     });
   }
   const { code, signal } = await gateway.status;
+  if (signal === PASSED_ON) return SIGNALLED + latest;
   return signal === null ? code : SIGNALLED + code % SIGNALLED;
 }
 

@@ -13,6 +13,7 @@ import type { Logger } from "./core/log.ts";
 import { Gateway } from "./gateway.ts";
 import { HangUps } from "./hang_ups.ts";
 import { missingRights } from "./permissions.ts";
+import { StopSignals } from "./stop_signals.ts";
 
 /** Stopped with acknowledged records that no sink has. */
 const EXIT_LOST = 3;
@@ -67,21 +68,13 @@ async function reloadConfig(running: Config, path: string | null, io: ConfigIo):
 async function runGateway(config: Config, load: () => Promise<Config>, log: Logger): Promise<number> {
   const gateway = new Gateway(config, { log });
   const started = Promise.withResolvers<void>();
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const abort = new AbortController();
-  let signals = 0;
-  const onSignal = () => {
-    if (++signals === 1) resolve();
-    else abort.abort();
-  };
+  using signals = new StopSignals();
   const hangUps = new HangUps({
     load,
     reload: (next) => gateway.reload(next),
     started: started.promise,
     log,
   });
-  // Before the start, which may take a while: without a listener a signal ends the process where it is.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
   Deno.addSignalListener("SIGHUP", hangUps.onSignal);
   try {
     await gateway.start();
@@ -99,13 +92,12 @@ async function runGateway(config: Config, load: () => Promise<Config>, log: Logg
   });
   started.resolve();
 
-  await asked;
+  await signals.first;
   log.info("draining", {
     drainMs: config.gateway.drainMs,
     hint: "delivers what is in memory; a second signal ends that at once",
   });
-  const report = await gateway.stop(abort.signal);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, onSignal);
+  const report = await gateway.stop(signals.second);
   Deno.removeSignalListener("SIGHUP", hangUps.onSignal);
   if (report.lostRecords > 0) {
     log.error("stopped with acknowledged records that no sink has", { lostRecords: report.lostRecords });

@@ -129,6 +129,33 @@ Deno.test("SIGTERM twice within milliseconds, as a supervisor sends it to all pr
   assertStringIncludes(launched.program.stderr, '"lostRecords":1');
 });
 
+requires("setsid").test(
+  "SIGTERM to all processes of deno task start is one drain, also where all get it at once",
+  async () => {
+    await using launched = await Launched.start(
+      ["setsid", Deno.execPath(), ...TASK],
+      () => ({ type: STALLED }),
+    );
+    assertEquals(await launched.post("1"), 202);
+    launched.program.signalGroup("SIGTERM");
+    await launched.draining();
+    await delay(APART_MS);
+    assertEquals(await launched.post("2"), 503);
+    launched.program.signalGroup("SIGTERM");
+    assertEquals(await launched.exitCode(), 3);
+  },
+);
+
+requires("setsid").test("SIGKILL to all processes of deno task start leaves no gateway behind", async () => {
+  await using launched = await Launched.start(
+    ["setsid", Deno.execPath(), ...TASK],
+    () => ({ type: STALLED }),
+  );
+  launched.program.signalGroup("SIGKILL");
+  await launched.program.exit(DEADLINE_MS);
+  assertEquals(await answersOk(`${launched.adminUrl}/healthz`), false);
+});
+
 requires("python3").test(
   "Ctrl-C in a terminal drains the gateway of deno task start, a second one ends that",
   async () => {

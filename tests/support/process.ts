@@ -93,6 +93,11 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** Sends `signal` to it and all processes of its group, of which it is the first, as of one that `setsid` starts. */
+  signalGroup(signal: Deno.Signal): void {
+    Deno.kill(-this.#child.pid, signal);
+  }
+
   /** Resolves when it has ended and all output has been read; rejects with its last words after `deadlineMs`. */
   async exit(deadlineMs: number): Promise<Deno.CommandStatus> {
     const { promise, reject } = Promise.withResolvers<never>();

@@ -58,6 +58,7 @@ export type TraitName = keyof typeof TRAITS;
 export const REQUIREMENTS = {
   curl: { command: "curl", debianPackage: "curl", use: "requests as users send them" },
   python3: { command: "python3", debianPackage: "python3", use: "clients that are none of ours" },
+  setsid: { command: "setsid", debianPackage: "util-linux", use: "signals to a group of processes" },
   wrk: { command: "wrk", debianPackage: "wrk", use: "load" },
   openssl: { command: "openssl", debianPackage: "openssl", use: "certificates" },
   chromium: { command: "chromium", debianPackage: "chromium", use: "pages as browsers run them" },
