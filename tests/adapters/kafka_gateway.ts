@@ -36,6 +36,8 @@ export interface Posted {
   readonly refused: number;
   /** The longest time that a client was told to stay away, s. */
   readonly longestRetryAfterSeconds: number;
+  /** The longest time that a client waited for an answer. */
+  readonly longestAnswerMs: number;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function postNumbers(
 ): Promise<Posted> {
   let refused = 0;
   let longestRetryAfterSeconds = 0;
+  let longestAnswerMs = 0;
   const pad = "x".repeat(padding);
   await Promise.all(Array.from({ length: senders }, async (_, sender) => {
     // Numbers of this sender's keys: those whose key, the number modulo `keys`, is its own modulo `senders`.
@@ -63,7 +66,9 @@ export async function postNumbers(
       if (lines.length < RECORDS_PER_BODY && n < to - 1 || lines.length === 0) continue;
       const body = lines.join("");
       for (;;) {
+        const startMs = performance.now();
         const waitSeconds = await post(gateway, body);
+        longestAnswerMs = Math.max(longestAnswerMs, performance.now() - startMs);
         if (waitSeconds === 0) break;
         refused++;
         longestRetryAfterSeconds = Math.max(longestRetryAfterSeconds, waitSeconds);
@@ -72,7 +77,7 @@ export async function postNumbers(
       lines = [];
     }
   }));
-  return { refused, longestRetryAfterSeconds };
+  return { refused, longestRetryAfterSeconds, longestAnswerMs };
 }
 
 async function post(gateway: GatewayProcess, body: string): Promise<number> {

@@ -19,6 +19,12 @@ const SEGMENTS = 512;
 const WARM_UP_MS = 3000;
 /** Then the first of the senders may be done, and the sink have nothing to send. */
 const MEASURED_SHARE = 0.8;
+/** All of 20 senders' bodies take ten seconds then, of which 1 MiB is in memory: who waits for the broker waits long. */
+const LOW_QUOTA_BYTES_PER_SECOND = 500_000;
+const FEW_SEGMENTS = 32;
+const MAX_WAIT_MS = 250;
+/** For a body to arrive and to be read, on two cores that other tests share. */
+const ANSWER_MARGIN_MS = 3000;
 
 requires("kafka", "kcat").test(
   "kafka sink passes the broker's throttle on: clients get 429 with Retry-After, and the stored rate is the quota's",
@@ -49,6 +55,29 @@ requires("kafka", "kcat").test(
     const share = storedRate(stored) / QUOTA_BYTES_PER_SECOND;
     console.log(`stored at ${share.toFixed(3)} of the quota; ${posted.refused} refused`);
     assert(share > 0.95 && share < 1.05, `stored at ${share.toFixed(3)} of the quota`);
+  },
+);
+
+requires("kafka", "kcat").test(
+  "no request waits longer than maxWaitMs for room while the broker's quota holds the kafka sink back",
+  async () => {
+    const address = await sharedKafka();
+    const clientId = `weir-${crypto.randomUUID()}`;
+    await using admin = new KafkaAdmin(address);
+    await admin.limitProducer(clientId, LOW_QUOTA_BYTES_PER_SECOND);
+    await using topic = await KafkaTopic.create(address, 4);
+    await using gateway = await startGateway(
+      topic,
+      { clientId, batch: { maxBytes: BATCH_BYTES } },
+      { maxSegments: FEW_SEGMENTS, maxRecordBytes: 4000, maxWaitMs: MAX_WAIT_MS },
+    );
+    const posted = await postNumbers(gateway, 0, 20_000, { senders: 20 });
+    await delivered(gateway, 20_000);
+    await assertNumbers(topic, 20_000);
+    const longestMs = Math.round(posted.longestAnswerMs);
+    console.log(`${posted.refused} refused, none after more than ${longestMs} ms`);
+    assert(posted.refused > 0, "clients were told to wait");
+    assert(longestMs < MAX_WAIT_MS + ANSWER_MARGIN_MS, `a request waited for ${longestMs} ms`);
   },
 );
 

@@ -41,6 +41,11 @@ export class KafkaAdmin implements AsyncDisposable {
     await this.#admin.metadata({ topics: [topic], forceUpdate: true });
   }
 
+  /** Names of the topics that are there; asking creates none. */
+  async topics(): Promise<string[]> {
+    return await this.#admin.listTopics();
+  }
+
   /** Deletes a topic. */
   async deleteTopic(topic: string): Promise<void> {
     await this.#admin.deleteTopics({ topics: [topic] });

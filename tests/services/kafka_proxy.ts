@@ -31,6 +31,8 @@ const NONE: Fault = { kind: "none" };
 
 /** A proxy on a port of its own. */
 export class KafkaProxy implements AsyncDisposable {
+  /** Told every request of kind `key` as it comes, its length included. */
+  onRequest: (key: number, frame: Buffer) => void = () => {};
   readonly #server: Server;
   readonly #target: () => string;
   readonly #sockets: Set<Socket> = new Set();
@@ -89,6 +91,7 @@ export class KafkaProxy implements AsyncDisposable {
     // What is on its way arrives, though its sender is gone.
     client.on("close", () => void before.then(() => broker.end()));
     onFrame(client, (frame) => {
+      this.onRequest(frame.readInt16BE(4), frame);
       const fault = this.#faults.get(frame.readInt16BE(4))?.shift() ?? NONE;
       before = before.then(() => this.#request(frame, fault, { client, broker, unanswered, cut }));
     });

@@ -37,15 +37,25 @@ async function numbersIn(gateway: GatewayProcess): Promise<number[]> {
     .map((line) => JSON.parse(line).n as number);
 }
 
-/** Offset at which `gateway` first began to read each partition, by its log. */
-function beginsOf(gateway: GatewayProcess): Map<number, number> {
-  const begins = new Map<number, number>();
+/** Offsets at which `gateway` began to read each partition, one after the other, by its log. */
+function beginsOf(gateway: GatewayProcess): Map<number, number[]> {
+  const begins = new Map<number, number[]>();
   const log = gateway.program.stdout + gateway.program.stderr;
   for (const line of log.split("\n").filter((each) => each.includes("reads a partition"))) {
     const { partition, offset } = JSON.parse(line);
-    if (!begins.has(partition)) begins.set(partition, offset);
+    begins.set(partition, [...begins.get(partition) ?? [], offset]);
   }
   return begins;
+}
+
+/** Offset behind all that `gateway`, which has begun so, stored of each of its partitions. */
+async function endsOf(gateway: GatewayProcess, begins: Map<number, number[]>): Promise<Map<number, number>> {
+  const ends = new Map([...begins].map(([partition, offsets]) => [partition, Math.max(...offsets)]));
+  for (const n of await numbersIn(gateway)) {
+    const partition = n % PARTITIONS;
+    ends.set(partition, Math.max(ends.get(partition)!, offsetOf(n) + 1));
+  }
+  return ends;
 }
 
 async function sendNumbers(stage: SourceStage, count: number): Promise<void> {
@@ -82,6 +92,7 @@ kafka.test("a group of gateways stores 200,000 records while one joins and leave
   );
   await stage.until(async () => await second.metric("weir_source_records_total") > 5000, "it reads them");
   assertEquals(await second.stop(), 0);
+  const atLeave = await stage.committed(ALL_PARTITIONS);
   await untilCommitted(stage, 25_000);
   const stored = [...await numbersIn(first), ...await numbersIn(second)];
   assertEquals(new Set(stored).size, 200_000, "none is missing");
@@ -90,7 +101,18 @@ kafka.test("a group of gateways stores 200,000 records while one joins and leave
   console.log(`200000 sent, ${repeats.length} twice`);
   // What the first one had committed when the second one got a partition is where that one began.
   const begun = beginsOf(second);
-  assert(repeats.every((n) => offsetOf(n) >= (begun.get(n % PARTITIONS) ?? Infinity)));
+  assert(repeats.every((n) => offsetOf(n) >= (begun.get(n % PARTITIONS)?.[0] ?? Infinity)));
+  // What the second one stored it had committed when it left, and the first one went on behind that.
+  const left = await endsOf(second, begun);
+  const resumed = beginsOf(first);
+  for (const [partition, end] of left) {
+    assert(
+      atLeave[partition] >= end,
+      `of ${end} records of partition ${partition} ${atLeave[partition]} are committed`,
+    );
+    const at = resumed.get(partition)!.at(-1)!;
+    assert(at >= end, `partition ${partition} is stored to ${end}, and read again from ${at}`);
+  }
   // That was half of the partitions. What it stored of them all the same is what it held, and what it had stored in a
   // commit's time, which is less than the other half of what it can hold.
   assert(repeats.length <= MAX_SEGMENTS * SEGMENT_BYTES / RECORD_BYTES);

@@ -161,6 +161,29 @@ kafka.test("KafkaSource pauses partitions while the stream has no room, and read
   assertEquals(stage.values().toSorted(), all.map(({ value }) => value).toSorted());
 });
 
+kafka.test("KafkaSource fetches on of other partitions while one has records that find no room", async () => {
+  await using stage = await SourceStage.open(2);
+  stage.stall("out");
+  await stage.send(numbers(0, 6_000, "x".repeat(400)).map((sent) => ({ ...sent, partition: 0 })));
+  const gateway = await stage.gateway({
+    buffers: { segments: 40 },
+    sinks: { out: { type: "got", timeoutMs: 60_000 } },
+  });
+  const partitions = async () =>
+    (await sourceOf(gateway)).partitions.toSorted((a, b) => a.partition - b.partition);
+  await stage.until(async () => (await partitions())[0]?.paused === true, "the full one waits");
+  assertEquals((await partitions()).map(({ paused }) => paused), [true, false]);
+  // The room is the stream's, first come first served: what comes now is fetched, and waits behind the first.
+  await stage.send(numbers(6_000, 6_010).map((sent) => ({ ...sent, partition: 1 })));
+  await stage.until(async () => (await partitions())[1].position === 10, "the other one is fetched");
+  stage.release("out");
+  await stage.until(
+    async () => (await stage.committed([0, 1])).join() === "6000,10",
+    "all of both is committed",
+  );
+  assertEquals(stage.values().length, 6_010);
+});
+
 kafka.test("KafkaSource goes on after a clean stop where it was: nothing is missing, nothing comes twice", async () => {
   await using stage = await SourceStage.open(2);
   const all = numbers(0, 2000);

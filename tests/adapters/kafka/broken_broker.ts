@@ -24,6 +24,8 @@ export interface ToldTopic {
 export interface ToldPartition {
   readonly partition: number;
   readonly code: number;
+  /** Places in the batch of the records that it names as those at fault. */
+  readonly invalid?: readonly number[];
 }
 
 /** The broker. */
@@ -111,10 +113,14 @@ export class BrokenBroker implements AsyncDisposable {
 
   #produced(writer: Writer): void {
     writer.appendArray([this.stored], (topic, partitions) => {
-      topic.appendString(this.#name).appendArray([...partitions], (each, { partition, code }) => {
-        each.appendInt32(partition).appendInt16(code).appendInt64(0n).appendInt64(-1n).appendInt64(0n)
-          .appendArray([], () => {}).appendString(null);
-      });
+      topic.appendString(this.#name).appendArray(
+        [...partitions],
+        (each, { partition, code, invalid = [] }) => {
+          each.appendInt32(partition).appendInt16(code).appendInt64(0n).appendInt64(-1n).appendInt64(0n)
+            .appendArray([...invalid], (named, index) => void named.appendInt32(index).appendString(null))
+            .appendString(null);
+        },
+      );
     }).appendInt32(this.throttleMs).appendTaggedFields();
   }
 }
