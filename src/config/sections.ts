@@ -61,10 +61,10 @@ export const listenSchema = z.strictObject({
     "Connections at once; further ones are closed",
   ),
   pingMs: spanMs(0).default(20_000).describe(
-    "An idle WebSocket is asked so often whether it is alive, and cut after two silences; 0: never",
+    "A WebSocket without a message is asked so often whether it is alive, and cut after two silences; 0: never",
   ),
   idleTimeoutMs: spanMs(0).default(0).describe(
-    "A WebSocket without a message for so long is closed; 0: never",
+    "A WebSocket without a message for so long is closed, unless it is not read or waits for an ack or credit; 0: never",
   ),
   reusePort: z.boolean().default(false).describe(
     "Another gateway may listen on the same port, so that one takes over from the other; Linux, same user",
@@ -94,9 +94,9 @@ export interface ListenConfig {
   readonly requestTimeoutMs: number;
   /** Connections at once. */
   readonly maxConnections: number;
-  /** How often an idle WebSocket is pinged, ms; 0 never. */
+  /** How often a WebSocket without messages is pinged, ms; 0 never. */
   readonly pingMs: number;
-  /** Longest silence of a WebSocket, ms; 0 for ever. */
+  /** How long a WebSocket may send no message although it could, ms; 0 for ever. */
   readonly idleTimeoutMs: number;
   /** Whether the port is shared with other gateways, and handed over to them at a stop. */
   readonly reusePort: boolean;

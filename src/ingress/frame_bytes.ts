@@ -23,8 +23,10 @@ export interface FrameReader {
   consume(count: number): Uint8Array;
 }
 
-/** States of ws 8 in which the mask, and the payload, are consumed. */
-const GET_MASK = 3, GET_DATA = 4;
+/** The state of ws 8 in which the mask is consumed. */
+const GET_MASK = 3;
+/** The state of ws 8 in which the payload is waited for, and consumed. */
+export const GET_DATA = 4;
 
 /** A view without a copy, of the class that ws expects. */
 const View = (Buffer as unknown as Record<symbol, typeof Buffer>)[Symbol.species] as unknown as new (

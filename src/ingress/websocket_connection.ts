@@ -41,6 +41,8 @@ const RESERVE_BYTES = 65_536;
 export interface MessageObserver {
   /** A message of `bytes` bytes is here. True when it is within credit: room is kept for it, and it is never held back. */
   arrived(bytes: number): boolean;
+  /** Whether the client waits for what it was promised: an ack, or credit. */
+  readonly waits: boolean;
   /** Whose delivery the last `records` messages belong to, or null. */
   counter(records: number): AckCounter | null;
   /** The message is accounted for: it is in the stream, or was refused with `reason`. */
@@ -57,6 +59,8 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   age = Infinity;
   /** When its client sent the last byte, clock time. */
   lastByteMs: number;
+  /** When its client last sent something of a message, was read again, or was told something; clock time. */
+  quietSinceMs: number;
   readonly #socket: WebSocket;
   readonly #door: StreamDoor;
   readonly #budget: PartialBudget;
@@ -73,6 +77,10 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   /** Messages that are read in one go and enter the stream together; open only within one event. */
   readonly #run: RecordRun;
   #inChunk = false;
+  /** Whether a message came with this chunk. */
+  #messageCame = false;
+  /** What there is of a message that is not complete. */
+  #partialBytes = 0;
   #closing = false;
   #isGone = false;
 
@@ -96,7 +104,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#run = new RecordRun(options.door, this, "the message");
     const key = options.meta?.key;
     this.#keyHash = key !== undefined && key.length > 0 ? hashKey(key, 0, key.length) : -1;
-    this.lastByteMs = options.door.clock.nowMs();
+    this.lastByteMs = this.quietSinceMs = options.door.clock.nowMs();
     options.door.sockets.add(this);
     this.#socket.on("message", (data: Uint8Array) => this.#onMessage(data));
     this.#socket.on("close", () => this.#gone());
@@ -113,6 +121,11 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   /** Whether the socket is not read. */
   get paused(): boolean {
     return this.#blocks !== 0;
+  }
+
+  /** Whether its client cannot send, or waits for what it was promised: silence is no idleness then. */
+  get waits(): boolean {
+    return this.paused || (this.#observer?.waits ?? false);
   }
 
   /** Whether messages that were read still wait for room. */
@@ -161,6 +174,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
       this.#socket.pause();
     } else if (before !== 0 && this.#blocks === 0) {
       this.#door.pausedSockets--;
+      this.told();
       this.#socket.resume();
     }
   }
@@ -187,6 +201,16 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#closeTimer = this.#onClosing();
   }
 
+  /** Its client was told something, or is read again: from now on it may be quiet. */
+  told(): void {
+    this.quietSinceMs = this.#door.clock.nowMs();
+  }
+
+  /** Asks its client whether it is there. */
+  ping(): void {
+    this.#socket.ping();
+  }
+
   /** Ends the connection without a word. */
   terminate(): void {
     this.#socket.terminate();
@@ -204,6 +228,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   #message(message: Uint8Array): void {
     if (this.#closing) return;
+    this.#messageCame = true;
     const inCredit = this.#observer?.arrived(message.length) ?? false;
     if (this.#held.count === 0 && ((this.#blocks & (Block.ROOM | Block.QUOTA)) === 0 || inCredit)) {
       if (this.#take(message, inCredit)) return;
@@ -220,6 +245,10 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.#inChunk = false;
     this.#run.end();
     this.lastByteMs = this.#door.clock.nowMs();
+    const { partialBytes } = this.#parsing;
+    if (this.#messageCame || partialBytes > this.#partialBytes) this.quietSinceMs = this.lastByteMs;
+    this.#messageCame = false;
+    this.#partialBytes = partialBytes;
     this.#countHeld();
   }
 

@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 // @ts-types="@types/ws"
 import type { WebSocket, WebSocketServer } from "ws";
 import { assert } from "../core/assert.ts";
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { RecordMeta } from "../core/record.ts";
 import { CreditWindow } from "./credit_window.ts";
 import { type DoorKeeper, STREAMS_PATH } from "./http_ingress.ts";
@@ -21,8 +21,8 @@ import { mayConnectFrom } from "./origin.ts";
 import type { PartialBudget } from "./partial_budget.ts";
 import { type ProblemKind, problemReply, type Reply } from "./replies.ts";
 import { sharedMetaOf, utf8Of } from "./shared_meta.ts";
+import { type SocketTimes, SocketWatch } from "./socket_watch.ts";
 import type { StreamDoor } from "./stream_door.ts";
-import { Close } from "./websocket_close.ts";
 import { WebSocketConnection } from "./websocket_connection.ts";
 import { parsingOf } from "./websocket_parsing.ts";
 import { SUBPROTOCOL, WebSocketSession } from "./websocket_session.ts";
@@ -31,35 +31,16 @@ import { SUBPROTOCOL, WebSocketSession } from "./websocket_session.ts";
 const MAX_PARTS = 4_096;
 /** A client that was told that the connection closes has so long to close it too, ms. */
 const CLOSE_MS = 1_000;
-/** Pings without an answer after which a connection is dead. */
-const MAX_MISSED = 2;
-
-/** Times of a connection, ms. */
-export interface SocketTimes {
-  /** How often an idle connection is asked whether it is alive; 0 never. */
-  readonly pingMs: number;
-  /** After so long without a message a connection is closed; 0 never. */
-  readonly idleTimeoutMs: number;
-}
-
-/** What is known of a connection beside its messages. */
-interface Alive {
-  readonly socket: WebSocket;
-  readonly connection: WebSocketConnection;
-  missed: number;
-}
 
 /** The door. */
 export class WebSocketIngress {
   readonly #keeper: DoorKeeper;
   readonly #budget: PartialBudget;
   readonly #clock: Clock;
-  readonly #times: SocketTimes;
   readonly #sessionId: () => string;
   readonly #servers: WeakMap<StreamDoor, WebSocketServer> = new WeakMap();
-  readonly #alive: Map<WebSocketConnection, Alive> = new Map();
+  readonly #watch: SocketWatch;
   #Server: typeof WebSocketServer | null = null;
-  #timer: Timer | null = null;
 
   /** `sessionId` gives the ids of `weir.v1` sessions. */
   constructor(options: {
@@ -72,7 +53,7 @@ export class WebSocketIngress {
     this.#keeper = options.keeper;
     this.#budget = options.budget;
     this.#clock = options.clock;
-    this.#times = options.times;
+    this.#watch = new SocketWatch(options.clock, options.times);
     this.#sessionId = options.sessionId;
   }
 
@@ -85,7 +66,7 @@ export class WebSocketIngress {
 
   /** Connections that are open. */
   get connections(): number {
-    return this.#alive.size;
+    return this.#watch.size;
   }
 
   /** Whether `request` asks for a WebSocket: any other upgrade is no concern of the gateway's, and the request is served as it is. */
@@ -114,9 +95,7 @@ export class WebSocketIngress {
 
   /** Ends every connection now. */
   cut(): void {
-    for (const { connection } of [...this.#alive.values()]) connection.terminate();
-    this.#timer?.cancel();
-    this.#timer = null;
+    this.#watch.cut();
   }
 
   #begin(socket: WebSocket, raw: Socket, { door, meta }: Accepted): void {
@@ -127,11 +106,9 @@ export class WebSocketIngress {
       parsing: parsingOf(socket, raw),
       meta,
       onClosing: () => this.#clock.setTimer(() => connection.terminate(), CLOSE_MS),
-      onGone: () => this.#alive.delete(connection),
+      onGone: () => this.#watch.remove(connection),
     });
-    const alive: Alive = { socket, connection, missed: 0 };
-    this.#alive.set(connection, alive);
-    socket.on("pong", () => alive.missed = 0);
+    this.#watch.add(connection, socket);
     if (socket.protocol === SUBPROTOCOL) {
       const session = new WebSocketSession({
         id: this.#sessionId(),
@@ -142,27 +119,6 @@ export class WebSocketIngress {
       });
       connection.observe(session);
       session.begin();
-    }
-    if (this.#times.pingMs > 0) this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#times.pingMs);
-  }
-
-  /** Asks who is silent whether he is there, and closes who was silent for too long. */
-  #look(): void {
-    const { pingMs, idleTimeoutMs } = this.#times;
-    this.#timer = this.#alive.size > 0 ? this.#clock.setTimer(() => this.#look(), pingMs) : null;
-    const now = this.#clock.nowMs();
-    for (const alive of [...this.#alive.values()]) {
-      const { socket, connection } = alive;
-      const silentMs = now - connection.lastByteMs;
-      // What is not read cannot answer; its client learns that we are here by the ping.
-      if (connection.paused) {
-        alive.missed = 0;
-        socket.ping();
-      } else if (idleTimeoutMs > 0 && silentMs >= idleTimeoutMs) {
-        connection.close(Close.GOING_AWAY, `no message within idleTimeoutMs ${idleTimeoutMs}`);
-      } else if (silentMs < pingMs) alive.missed = 0;
-      else if (alive.missed++ >= MAX_MISSED) connection.terminate();
-      else socket.ping();
     }
   }
 

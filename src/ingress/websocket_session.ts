@@ -92,6 +92,10 @@ export class WebSocketSession implements MessageObserver {
     return inCredit;
   }
 
+  get waits(): boolean {
+    return this.#acked < this.#done || this.#window.isLow;
+  }
+
   counter(records: number): AckCounter | null {
     if (!this.#waitsForDelivery) return null;
     if (this.#open === null) {
@@ -188,6 +192,7 @@ export class WebSocketSession implements MessageObserver {
     const socket = this.#socket;
     if (this.#gone || socket.readyState !== socket.OPEN) return;
     socket.send(JSON.stringify(message), this.#sent);
+    this.#connection.told();
     if (socket.bufferedAmount > MAX_UNREAD_BYTES) this.#connection.block(Block.OUTPUT, true);
   }
 

@@ -12,10 +12,14 @@ const ARRIVAL_DEADLINE_MS = 120_000;
 /** Fields of the numbered documents. */
 export const NUMBERED = { dynamic: false, properties: { n: { type: "long" } } };
 
-/** Starts a gateway whose stream `docs` goes to `index`; `sink` are further options of the sink. */
-export async function startGateway(index: SearchIndex, sink: RawConfig = {}): Promise<GatewayProcess> {
+/** Starts a gateway whose stream `docs` goes to `index`; `sink` are further options of the sink, `stream` of the stream. */
+export async function startGateway(
+  index: SearchIndex,
+  sink: RawConfig = {},
+  stream: RawConfig = {},
+): Promise<GatewayProcess> {
   return await GatewayProcess.start({
-    streams: { docs: { sinks: ["search"] } },
+    streams: { docs: { sinks: ["search"], ...stream } },
     sinks: { search: { ...searchSink(index), ...sink } },
   });
 }

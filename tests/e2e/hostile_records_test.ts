@@ -5,11 +5,11 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { deadline } from "@std/async/deadline";
 import { startHttpTarget } from "../adapters/http_target.ts";
 import { until } from "../ingress/open_door.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { HttpConnection } from "../support/http_client.ts";
+import { sendMessages } from "./message_sender.ts";
 import { latin1 } from "./siege.ts";
 
 /** Taken for a line of its own, it would delete what it names. */
@@ -172,22 +172,19 @@ Deno.test("Gateway lets no record break out of its line: every door, every line-
         deadLettered += attempt.deadLettered;
       });
     }
-    await t.step("a WebSocket message", async () => {
-      for (const stream of ["checked", "trusted"]) {
-        const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/v1/streams/${stream}`);
-        await new Promise((resolve) => socket.onopen = resolve);
-        socket.send(`{"a":\n${ACTION}\r\n}`);
-        socket.send(new TextEncoder().encode(`{"b":\r${ACTION}}`));
-        stored += 2;
-        if (stream === "trusted") {
-          socket.send(`a\n${ACTION}`);
-          deadLettered++;
+    for (const protocol of ["plain", "weir.v1"]) {
+      await t.step(`a WebSocket message, ${protocol}`, async () => {
+        for (const stream of ["checked", "trusted"]) {
+          const messages = [`{"a":\n${ACTION}\r\n}`, `{"b":\r${ACTION}}`];
+          stored += messages.length;
+          if (stream === "trusted") {
+            messages.push(`a\n${ACTION}`, `{}\r\n${ACTION}`);
+            deadLettered += 2;
+          }
+          await sendMessages(`ws://127.0.0.1:${gateway.port}/v1/streams/${stream}`, protocol, messages);
         }
-        const closed = new Promise((resolve) => socket.onclose = resolve);
-        socket.close();
-        await deadline(closed, 10_000);
-      }
-    });
+      });
+    }
     const ledger = async () => await gateway.admin("/api/v1/ledger") as Ledger;
     await until(async () => (await ledger()).rows.every((row) => row.inFlight === 0), "all are settled");
     const rows = (await ledger()).rows;

@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import { builtInSinks } from "../../adapters/mod.ts";
 import { parseConfig } from "../../src/config.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { Gateway } from "../../src/gateway.ts";
 import { allAcked, defineSink, type SinkDefinition } from "../../src/sink/adapter.ts";
 import { freePort } from "../support/ports.ts";
@@ -68,6 +69,7 @@ export class SocketGateway implements AsyncDisposable {
     buffers?: Readonly<Record<string, unknown>>;
     listen?: Readonly<Record<string, unknown>>;
     drainMs?: number;
+    clock?: Clock;
   } = {}): Promise<SocketGateway> {
     const sink = new HeldSink("held");
     const config = parseConfig({
@@ -82,7 +84,7 @@ export class SocketGateway implements AsyncDisposable {
       streams: { s: { sinks: ["kept"], validate: "none", ...options.stream }, ...options.streams },
       sinks: { kept: { type: "held", timeoutMs: 60_000, order: "strict" }, ...options.sinks },
     }, [sink.definition, ...builtInSinks]);
-    const gateway = new Gateway(config);
+    const gateway = new Gateway(config, { clock: options.clock });
     await gateway.start();
     return new SocketGateway(gateway, sink);
   }

@@ -171,13 +171,6 @@ Deno.test("WebSocketConnection keeps to the stream's quota by not reading", asyn
   assertEquals(stage.sink.stored, Array.from({ length: 100 }, (_, i) => String(i)));
 });
 
-Deno.test("WebSocketConnection carries the key of ?key= and the headers that the stream keeps", async () => {
-  await using stage = await SocketGateway.start({ stream: { headers: ["x-source"] } });
-  const client = await stage.connect({ path: "/v1/streams/s?key=k%20y", headers: { "X-Source": "edge" } });
-  await client.send("one");
-  await stage.until(() => stage.sink.stored.length === 1, "stored");
-});
-
 Deno.test("WebSocketConnection is closed with 1001 when the gateway drains", async () => {
   const stage = await SocketGateway.start();
   const client = await stage.connect();

@@ -30,6 +30,8 @@ const SOURCES = ["tests/limit/source_scenarios_test.ts"];
 const RETURNS = ["tests/admission/source_retry_after_test.ts"];
 const GATES = ["tests/ingress/source_gate_test.ts"];
 const PARTIALS = ["tests/ingress/websocket_parts_test.ts"];
+const WATCHED = ["tests/ingress/socket_watch_test.ts"];
+const SHARED = ["tests/ingress/websocket_meta_test.ts"];
 const UNFINISHED = ["tests/ingress/websocket_budget_test.ts"];
 
 /** All of them. */
@@ -405,5 +407,26 @@ export const MUTANTS: readonly Mutant[] = [
     from: "for (const batch of this.#waiting) if (batch.dueMs <= now) return batch;",
     to: "for (const batch of this.#waiting) if (batch.dueMs <= now + 300) return batch;",
     tests: RETRIES,
+  },
+  {
+    name: "watch: a client that answers pings is never idle",
+    file: "src/ingress/socket_watch.ts",
+    from: "connection.quietSinceMs > idleSinceMs",
+    to: "connection.lastByteMs > idleSinceMs",
+    tests: WATCHED,
+  },
+  {
+    name: "watch: who waits for room, an ack or credit is idle",
+    file: "src/ingress/socket_watch.ts",
+    from: "connection.waits || ",
+    to: "",
+    tests: WATCHED,
+  },
+  {
+    name: "socket: the records of a connection lose its key and headers",
+    file: "src/ingress/websocket_connection.ts",
+    from: "if (this.#meta === null) return plain;",
+    to: "if (this.#meta === null || plain.acceptedAtMs > 0) return plain;",
+    tests: SHARED,
   },
 ];

@@ -79,10 +79,14 @@ export class UpgradeRefused extends Error {
 export interface ConnectOptions {
   readonly protocol?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Certificates in PEM of the authorities that it trusts: it connects by TLS. */
+  readonly caCerts?: string[];
 }
 
 /** The client. */
 export class SocketClient implements Disposable {
+  /** The answer to the upgrade: status line and headers. */
+  head = "";
   /** Text of the text frames, in order. */
   readonly texts: string[] = [];
   /** Frames that are no text. */
@@ -91,17 +95,21 @@ export class SocketClient implements Disposable {
   closed: { readonly code: number; readonly reason: string } | null = null;
   /** Whether the connection has ended. */
   ended = false;
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Deno.TcpConn | Deno.TlsConn;
   #bytes: Uint8Array = new Uint8Array(0);
   #changed = Promise.withResolvers<void>();
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(connection: Deno.TcpConn | Deno.TlsConn) {
     this.#connection = connection;
   }
 
   /** Connects to `path` and resolves when the upgrade is done; rejects with {@linkcode UpgradeRefused}. */
   static async connect(port: number, path: string, options: ConnectOptions = {}): Promise<SocketClient> {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const { caCerts } = options;
+    const to = { hostname: "127.0.0.1", port };
+    const connection = caCerts === undefined
+      ? await Deno.connect(to)
+      : await Deno.connectTls({ ...to, caCerts });
     const lines = [
       `GET ${path} HTTP/1.1`,
       "Connection: Upgrade",
@@ -204,7 +212,8 @@ export class SocketClient implements Disposable {
       }
       throw new UpgradeRefused(text);
     }
-    const rest = text.slice(text.indexOf("\r\n\r\n") + 4);
+    this.head = text.slice(0, text.indexOf("\r\n\r\n"));
+    const rest = text.slice(this.head.length + 4);
     this.#take(Uint8Array.from(rest, (character) => character.charCodeAt(0)));
   }
 
