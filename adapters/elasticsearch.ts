@@ -16,14 +16,13 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
-import { GatherBuffer } from "../src/sink/gather_buffer.ts";
 import { readOptionFile } from "../src/sink/option_file.ts";
 import { reasonOf } from "../src/sink/serial.ts";
 import type { AnswerCounter } from "../src/sink/status_counts.ts";
 import { ActionWriter } from "./elasticsearch/action.ts";
 import { BlockGate } from "./elasticsearch/block_gate.ts";
 import { type BulkAnswer, readBulkAnswer } from "./elasticsearch/bulk_answer.ts";
-import { BulkBody, itemBytes } from "./elasticsearch/bulk_body.ts";
+import { BulkBody } from "./elasticsearch/bulk_body.ts";
 import { Cluster } from "./elasticsearch/cluster.ts";
 import { type ElasticsearchOptions, optionsSchema } from "./elasticsearch/options.ts";
 import { BulkOutcomes } from "./elasticsearch/outcomes.ts";
@@ -31,6 +30,13 @@ import { describeAnswer } from "./http/classify.ts";
 import { hostAndPort } from "./http/exchange.ts";
 
 export type { ElasticsearchOptions } from "./elasticsearch/options.ts";
+
+/** A batch as it is sent, and what is known already of its records. */
+interface EncodedBulk {
+  readonly batch: Batch;
+  readonly body: BulkBody;
+  readonly outcomes: BulkOutcomes;
+}
 
 /** What one write is about. */
 interface BulkWrite {
@@ -49,8 +55,8 @@ class ElasticsearchSink implements SinkAdapter {
   readonly #answers: AnswerCounter;
   /** Bodies that no write uses; never more than there were writes at once. */
   readonly #bodies: BulkBody[] = [];
-  /** For the action line of a record whose bytes are asked for. */
-  readonly #scratch = new GatherBuffer();
+  /** The bulk whose bytes were asked for last: its write mostly follows at once. */
+  #asked: EncodedBulk | null = null;
   /** Below what the cluster refused as too large; it has no way to tell its limit. */
   #maxBodyBytes = Infinity;
 
@@ -68,10 +74,9 @@ class ElasticsearchSink implements SinkAdapter {
     if (delayMs > 0) {
       return allRetryable(batch, "an index is blocked, as a disk is full", { kind: "throttle", delayMs });
     }
-    const body = this.#bodies.pop() ?? new BulkBody();
-    const outcomes = new BulkOutcomes(batch.count);
+    const { body, outcomes } = this.#encoded(batch);
+    this.#asked = null;
     try {
-      body.encode(batch, this.#actions, outcomes);
       await this.#send({ body, outcomes, signal }, 0, body.count);
       return outcomes.result();
     } finally {
@@ -80,8 +85,9 @@ class ElasticsearchSink implements SinkAdapter {
     }
   }
 
-  encodedBytes(batch: Batch, i: number): number {
-    return itemBytes(batch, i, this.#actions, this.#scratch);
+  encodedBytes(batch: Batch): number {
+    const { body } = this.#asked = this.#encoded(batch);
+    return body.byteLength(0, body.count);
   }
 
   /** Asks with an empty bulk: it needs no more rights than a write, and a cluster that would take one answers 400. */
@@ -93,6 +99,15 @@ class ElasticsearchSink implements SinkAdapter {
 
   close(): void {
     this.#cluster.close();
+  }
+
+  #encoded(batch: Batch): EncodedBulk {
+    if (this.#asked?.batch === batch) return this.#asked;
+    const body = this.#asked?.body ?? this.#bodies.pop() ?? new BulkBody();
+    this.#asked = null;
+    const outcomes = new BulkOutcomes(batch.count);
+    body.encode(batch, this.#actions, outcomes);
+    return { batch, body, outcomes };
   }
 
   /** Sends items `from` to `to - 1`; false when the cluster is not to be asked for more of this write. */

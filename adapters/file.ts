@@ -18,6 +18,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { encodedBytesOf } from "../src/sink/encoded_bytes.ts";
 import { GatherBuffer } from "../src/sink/gather_buffer.ts";
 import { abortable, reasonOf, Serial } from "../src/sink/serial.ts";
 import { Verdict } from "../src/sink/verdict.ts";
@@ -116,8 +117,8 @@ class FileSink implements SinkAdapter {
     }
   }
 
-  encodedBytes(batch: Batch, i: number): number {
-    return framedBytes(batch, i, this.#options.framing);
+  encodedBytes(batch: Batch): number {
+    return encodedBytesOf(batch, (_, i) => framedBytes(batch, i, this.#options.framing));
   }
 
   check(signal: AbortSignal): Promise<void> {

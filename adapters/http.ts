@@ -95,8 +95,8 @@ class HttpSink implements SinkAdapter {
     }
   }
 
-  encodedBytes(batch: Batch, i: number): number {
-    return bodyBytes(batch, i, this.#options.format);
+  encodedBytes(batch: Batch): number {
+    return bodyBytes(batch, this.#options.format);
   }
 
   /** Asks with HEAD, which stores nothing. Many servers know only their own method there, so 4xx and 501 are fine. */

@@ -16,6 +16,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
+import { encodedBytesOf } from "../src/sink/encoded_bytes.ts";
 import { CLIENT_ENV, CLIENT_FOLDER, type KafkaClient, loadClient } from "./kafka/client.ts";
 import { Cluster, UnreachableError } from "./kafka/cluster.ts";
 import { Delivery } from "./kafka/delivery.ts";
@@ -111,10 +112,12 @@ class KafkaSink implements SinkAdapter {
     if (leftMs > 0) await sleep(clock, leftMs, closing);
   }
 
-  /** By the record's place in the whole write: what its partition's batch adds is not known before it is placed. */
-  encodedBytes(batch: Batch, i: number): number {
-    return this.#context.encoder.recordBytes(batch, i, batch.acceptedAtMs(i) - batch.acceptedAtMs(0), i) +
-      (i === 0 ? BATCH_HEADER_BYTES : 0);
+  /** By the records' places in the whole write: what its partition's batch adds is not known before it is placed. */
+  encodedBytes(batch: Batch): number {
+    const { encoder } = this.#context;
+    const firstMs = batch.acceptedAtMs(0);
+    return BATCH_HEADER_BYTES +
+      encodedBytesOf(batch, (_, i) => encoder.recordBytes(batch, i, batch.acceptedAtMs(i) - firstMs, i));
   }
 
   /** Asks whether there is a topic to write to, and the right to write at all. */

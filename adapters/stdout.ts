@@ -13,7 +13,7 @@ import {
   type SinkDefinition,
   type WriteResult,
 } from "../src/sink/adapter.ts";
-import { encodedValueBytes } from "../src/sink/encoded_bytes.ts";
+import { encodedBytesOf, encodedValueBytes } from "../src/sink/encoded_bytes.ts";
 import { GatherBuffer } from "../src/sink/gather_buffer.ts";
 import { frameLines } from "../src/sink/lines.ts";
 import { abortable, reasonOf, Serial } from "../src/sink/serial.ts";
@@ -81,8 +81,8 @@ class StdoutSink implements SinkAdapter {
     }
   }
 
-  encodedBytes(batch: Batch, i: number): number {
-    return encodedValueBytes(batch, i) + LINE_END_BYTES;
+  encodedBytes(batch: Batch): number {
+    return encodedBytesOf(batch, encodedValueBytes) + batch.count * LINE_END_BYTES;
   }
 
   check(): void {}

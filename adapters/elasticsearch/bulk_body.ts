@@ -10,7 +10,6 @@ import { Byte, isBlank } from "../../src/core/json_bytes.ts";
 import { isJsonText } from "../../src/core/json_scanner.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import { structuredEvent } from "../../src/sink/cloud_event.ts";
-import { encodedValueBytes } from "../../src/sink/encoded_bytes.ts";
 import { GatherBuffer } from "../../src/sink/gather_buffer.ts";
 import { withoutNewlines } from "../../src/sink/without_newlines.ts";
 import type { ActionWriter } from "./action.ts";
@@ -116,16 +115,6 @@ export class BulkBody {
   #startOf(at: number): number {
     return at === 0 ? 0 : this.#ends[at - 1];
   }
-}
-
-/** Bytes of record `i` in a body, its action line and LF included; `scratch` is used for the line. */
-export function itemBytes(batch: Batch, i: number, actions: ActionWriter, scratch: GatherBuffer): number {
-  const bytes = encodedValueBytes(batch, i);
-  const document = actions.readsDocument ? documentOf(batch, i) : NOTHING;
-  scratch.restart(USUAL_ACTION_BYTES);
-  // What is not sent counts as its value: it is rejected, one by one.
-  if (document === null || actions.append(batch, i, document, scratch) !== null) return bytes;
-  return scratch.length + bytes + 1;
 }
 
 /** Whether record `i` is known to be JSON on one line. */

@@ -9,7 +9,7 @@ import { gzip } from "node:zlib";
 import { isJsonText } from "../../src/core/json_scanner.ts";
 import type { Batch } from "../../src/sink/adapter.ts";
 import { structuredEvent } from "../../src/sink/cloud_event.ts";
-import { encodedValueBytes } from "../../src/sink/encoded_bytes.ts";
+import { encodedBytesOf, encodedValueBytes } from "../../src/sink/encoded_bytes.ts";
 import { GatherBuffer } from "../../src/sink/gather_buffer.ts";
 import { frameLines } from "../../src/sink/lines.ts";
 import type { Verdict } from "../../src/sink/verdict.ts";
@@ -37,10 +37,10 @@ export function encodeBody(batch: Batch, format: BodyFormat, verdict: Verdict): 
   return pieces;
 }
 
-/** Bytes of record `i` in the body of `batch`: with its LF, or the comma behind it, and the brackets of an array. */
-export function bodyBytes(batch: Batch, i: number, format: BodyFormat): number {
-  const bytes = encodedValueBytes(batch, i) + 1;
-  return format === "array" && i === 0 ? bytes + 1 : bytes;
+/** Bytes of the body of `batch`: an LF behind each record, or commas between them and two brackets. */
+export function bodyBytes(batch: Batch, format: BodyFormat): number {
+  const bytes = encodedBytesOf(batch, encodedValueBytes) + batch.count;
+  return format === "array" ? bytes + 1 : bytes;
 }
 
 /** `pieces` as one gzip body. Copied first: zlib's thread would go on reading segments after the write was given up. */

@@ -166,11 +166,12 @@ export class Batcher {
 /** Records from the first on that one write may have by the sink's burst, at least one: a larger record goes alone. */
 export function recordsWithin(batch: SegmentBatch, writer: SinkWriter): number {
   const { maxRecords, maxBytes } = writer.gate;
-  let bytes = 0;
-  let records = 0;
-  for (; records < batch.count && records < maxRecords; records++) {
-    if (maxBytes < Infinity) bytes += writer.encodedBytes(batch, records);
-    if (bytes > maxBytes) break;
+  let records = Math.min(batch.count, maxRecords);
+  let part = records === batch.count ? batch : batch.slice(0, records);
+  for (let bytes; records > 1 && (bytes = writer.bodyBytes(part)) > maxBytes;) {
+    // What records have on average, as nobody but the adapter knows what one has.
+    records = Math.max(1, Math.min(records - 1, Math.floor(records * maxBytes / bytes)));
+    part = batch.slice(0, records);
   }
-  return Math.max(1, records);
+  return records;
 }

@@ -223,11 +223,7 @@ export class Lane implements WritingLane {
 
   /** The limit may have been lowered since the batch was formed, or its body be larger than was reckoned then. */
   #cutToBurst(batch: SegmentBatch): SegmentBatch {
-    const writer = this.#sinkWriter;
-    if (batch.count <= writer.gate.maxRecords && writer.bodyBytes(batch) <= writer.gate.maxBytes) {
-      return batch;
-    }
-    const at = recordsWithin(batch, writer);
+    const at = recordsWithin(batch, this.#sinkWriter);
     return at < batch.count ? this.#retries.split(batch, at) : batch;
   }
 

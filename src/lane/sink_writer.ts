@@ -141,18 +141,14 @@ export class SinkWriter {
   /** Bytes of the body of `batch` as a limit counts them; 0 where there is no limit in bytes. */
   bodyBytes(batch: SegmentBatch): number {
     if (this.gate.maxBytes === Infinity) return 0;
-    if (batch.encodedBytes < 0) {
-      batch.encodedBytes = 0;
-      for (let i = 0; i < batch.count; i++) batch.encodedBytes += this.encodedBytes(batch, i);
-    }
+    if (batch.encodedBytes < 0) batch.encodedBytes = this.#encodedBytes(batch);
     return batch.encodedBytes;
   }
 
-  /** Bytes of the body that record `i` of `batch` takes. */
-  encodedBytes(batch: SegmentBatch, i: number): number {
+  #encodedBytes(batch: SegmentBatch): number {
     if (this.#asksForBytes) {
       try {
-        const bytes = this.#adapter?.encodedBytes?.(batch, i);
+        const bytes = this.#adapter?.encodedBytes?.(batch);
         if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
       } catch (error) {
         this.#asksForBytes = false;
@@ -162,7 +158,7 @@ export class SinkWriter {
         });
       }
     }
-    return batch.valueLength(i) + this.#framingBytes;
+    return batch.bytes + batch.count * this.#framingBytes;
   }
 
   /** Starts every write that may start now. */

@@ -148,11 +148,11 @@ export interface SinkAdapter {
    */
   write(batch: Batch, signal: AbortSignal): WriteResult | Promise<WriteResult>;
   /**
-   * Bytes of the body, before compression, that record `i` takes with all that stands before and behind it. Asked of each
-   * record before its write where the sink has a limit in bytes; without it a record counts as its value and
-   * `framingBytes`.
+   * Bytes of the body that `write(batch)` would send, before compression. Asked before a write where the sink has a limit
+   * in bytes; the write of the same batch mostly follows at once, or the batch is given back and asked about in parts.
+   * Without it a record counts as its value and `framingBytes`.
    */
-  encodedBytes?(batch: Batch, i: number): number;
+  encodedBytes?(batch: Batch): number;
   /** Resolves when the sink can be reached and would take records; else rejects with what is wrong. */
   check(signal: AbortSignal): void | Promise<void>;
   /** Lets go of everything. No write is in flight but those that did not settle when they were aborted: they end now. */

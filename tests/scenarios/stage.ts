@@ -11,6 +11,7 @@ import type { Exchange } from "../../src/ingress/exchange.ts";
 import type { IngestRequest } from "../../src/ingress/ingest_request.ts";
 import type { Reply } from "../../src/ingress/replies.ts";
 import { allAcked, type Batch, type SinkDefinition, type WriteResult } from "../../src/sink/adapter.ts";
+import { encodedBytesOf } from "../../src/sink/encoded_bytes.ts";
 import { SimClock } from "../sim/sim_clock.ts";
 import { settle } from "../support/manual_clock.ts";
 
@@ -136,7 +137,7 @@ export class Stage implements AsyncDisposable {
       }),
       open: (_, { sink }) => ({
         write: (batch, signal) => this.#write(sink, batch, signal),
-        encodedBytes: (batch, i) => this.encodedBytes(batch, i),
+        encodedBytes: (batch) => encodedBytesOf(batch, this.encodedBytes),
         check: () => this.check(sink),
         close() {},
       }),
