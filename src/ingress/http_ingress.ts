@@ -200,7 +200,8 @@ export class HttpIngress {
       );
     }
     if (admission.quota !== null && !admission.quotaIsOpen()) {
-      const seconds = admission.quotaRetryAfterSeconds(1, Math.max(1, contentLength));
+      const bytes = Math.max(1, contentLength);
+      const seconds = admission.quotaRetryAfterSeconds(admission.partition.recordsIn(bytes), bytes);
       return refused(
         door,
         "quota-exceeded",

@@ -227,6 +227,13 @@ export class ResultPartition {
     return mask;
   }
 
+  /** Records that a body of `bytes` holds, if they are as long as those that were accepted; at least 1. */
+  recordsIn(bytes: number): number {
+    return this.acceptedBytes === 0
+      ? 1
+      : Math.max(1, Math.round(bytes * this.acceptedRecords / this.acceptedBytes));
+  }
+
   /** Counts the records, and those that lanes are left out of. Returns the mask of these. */
   #accept(records: number, bytes: number, counter: AckCounter | null): number {
     const shedMask = this.shedMask();

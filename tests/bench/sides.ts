@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { V8_FLAGS } from "../../src/v8_flags.ts";
 import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/process.ts";
@@ -49,14 +50,16 @@ class LoadedSide implements Side {
   }
 }
 
-/** Starts `yardsticks/NAME.ts` on `port` with further arguments, and waits until it takes connections. */
+/** Starts `yardsticks/NAME.ts` as the gateway is started, on `port`, with further arguments; waits until it takes connections. */
 export async function startYardstick(
   name: string,
   port: number,
   args: readonly string[] = [],
 ): Promise<Program> {
   const path = new URL(`yardsticks/${name}.ts`, import.meta.url).pathname;
-  const program = new Program(Deno.execPath(), { args: ["run", "-A", path, String(port), ...args] });
+  const program = new Program(Deno.execPath(), {
+    args: ["run", "-A", V8_FLAGS, path, String(port), ...args],
+  });
   try {
     await program.waitUntil(() => takesConnections(port), START_DEADLINE_MS, "it took connections");
   } catch (error) {

@@ -212,6 +212,22 @@ Deno.test("HttpIngress answers 429 when the quota is used up, and tells the quot
   assertEquals(door.sink.values, ["1", "2", "3"]);
 });
 
+Deno.test("HttpIngress tells who meets a quota that is used up the time for as many records as the body is likely to have", async () => {
+  await using door = await OpenDoor.start({
+    stream: { limit: { recordsPerSecond: 2, burstRecords: 20 } },
+  });
+  const lines = (count: number) => Array.from({ length: count }, (_, k) => `{"n":${100 + k}}`).join("\n");
+  assertEquals((await door.post(lines(20), LINES)).status, 200);
+  const waits = [];
+  for (const count of [1, 10]) {
+    const refused = await door.post(lines(count), LINES);
+    assertProblem(refused, 429, "quota-exceeded");
+    waits.push(Number(refused.headers.get("retry-after")));
+  }
+  // 0.5 s and 5 s, a fifth more by chance, and what has passed since.
+  assert(waits[0] === 1 && waits[1] >= 4 && waits[1] <= 7, `told ${waits}`);
+});
+
 Deno.test("HttpIngress answers 413 to a whole body over the quota's burst: it can never pass", async () => {
   await using door = await OpenDoor.start({ stream: { limit: { recordsPerSecond: 3 } } });
   const answer = await door.post("1\n2\n3\n4", LINES);

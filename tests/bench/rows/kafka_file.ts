@@ -6,6 +6,7 @@
  */
 import { KafkaAdmin } from "../../services/kafka_admin.ts";
 import { KafkaBroker } from "../../services/kafka.ts";
+import { V8_FLAGS } from "../../../src/v8_flags.ts";
 import { GatewayProcess } from "../../support/gateway_process.ts";
 import { Program } from "../../support/process.ts";
 import { median } from "../compare.ts";
@@ -74,7 +75,7 @@ async function byProgram(broker: string, groupId: string, folder: string): Promi
   const path = `${folder}/${groupId}`;
   const script = new URL("../yardsticks/kafka_to_file.ts", import.meta.url).pathname;
   await using program = new Program(Deno.execPath(), {
-    args: ["run", "-A", script, broker, TOPIC, groupId, path],
+    args: ["run", "-A", V8_FLAGS, script, broker, TOPIC, groupId, path],
   });
   const seconds = await secondsToFill(path, program);
   return { seconds, cpuSeconds: program.usage().cpuSeconds };

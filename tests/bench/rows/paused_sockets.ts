@@ -19,7 +19,7 @@ const OFFERED_BYTES = 1_000_000;
 const MESSAGE_BYTES = 1000;
 const KIB = 1024;
 /** Slices with the sockets; each stands between two without, whose mean it is held against, as the machine's speed drifts. */
-const ROUNDS = 8;
+const ROUNDS = 16;
 /** A socket that is not read shows only by a failed ping that its client is gone; so often, ms, that a round leaves none to the next. */
 const PING_MS = 500;
 /** Nothing has been taken for so long: what can come has come. */
@@ -88,7 +88,9 @@ export const pausedSockets: Row = {
       const idleBytes = gateway.program.usage().rssBytes;
       const clients = await offer(gateway, SOCKETS);
       perConnection.push((gateway.program.usage().rssBytes - idleBytes) / SOCKETS / KIB);
-      pausedMost = Math.max(pausedMost, await gateway.metric("weir_websocket_paused"));
+      const paused = await gateway.metric("weir_websocket_paused");
+      if (paused < SOCKETS) throw new Error(gateway.program.describe(`only ${paused} sockets are paused`));
+      pausedMost = Math.max(pausedMost, paused);
       const beside = await rate();
       for (const client of clients) client[Symbol.dispose]();
       while (await gateway.metric("weir_websocket_open") > fillers.length) await pause(CALM_MS);

@@ -67,11 +67,15 @@ class SocketSide implements Side {
     });
     const { code } = await client.exit((seconds + 30) * 1000);
     if (code !== 0) throw new Error(client.describe("the client failed"));
+    const run: { sent: number; acked: number; seconds: number } = JSON.parse(client.stdout);
+    if (this.#protocol !== undefined && run.acked !== run.sent) {
+      throw new Error(client.describe(`of ${run.sent} messages ${run.acked} were acked`));
+    }
     const exitMs = performance.now();
     const [count, calmMs] = await this.#calm();
     return {
       work: count - before,
-      seconds: JSON.parse(client.stdout).seconds + (calmMs - exitMs) / 1000,
+      seconds: run.seconds + (calmMs - exitMs) / 1000,
       cpuSeconds: this.#program.usage().cpuSeconds - cpuBefore,
     };
   }
