@@ -84,7 +84,8 @@ export class KafkaAdmin implements AsyncDisposable {
     for (;;) {
       const all = await this.#ends(topic, FetchIsolationLevels.READ_UNCOMMITTED);
       const committed = await this.#ends(topic, FetchIsolationLevels.READ_COMMITTED);
-      if (all.every((end, partition) => end <= (committed[partition] ?? 0n))) return;
+      // A broker tells a topic that it has just heard of without its partitions.
+      if (all.length > 0 && all.every((end, partition) => end <= (committed[partition] ?? 0n))) return;
       if (performance.now() > deadlineMs) {
         throw new Error(
           `a transaction in ${topic} is still open: ends ${all}, of what is committed ${committed}`,
@@ -107,12 +108,13 @@ export class KafkaAdmin implements AsyncDisposable {
 
   /** The offsets behind the last records of all partitions. */
   async #ends(topic: string, isolationLevel: 0 | 1): Promise<bigint[]> {
-    const metadata = await this.#admin.metadata({ topics: [topic] });
+    const metadata = await this.#admin.metadata({ topics: [topic], forceUpdate: true });
     const count = metadata.topics.get(topic)?.partitionsCount ?? 0;
     const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
       partitionIndex,
       timestamp: END,
     }));
+    if (count === 0) return [];
     const [answer] = await this.#admin.listOffsets({ topics: [{ name: topic, partitions }], isolationLevel });
     const ends = answer.partitions.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
     return ends.map(({ offset }) => offset);
