@@ -6,7 +6,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { rejectedBy, sleep } from "../src/core/clock.ts";
+import { rejectedBy } from "../src/core/clock.ts";
 import {
   allRetryable,
   type Batch,
@@ -35,6 +35,7 @@ import {
   RecordBatchEncoder,
 } from "./kafka/record_batch.ts";
 import { securityOf } from "./kafka/security.ts";
+import { Throttle } from "./kafka/throttle.ts";
 import { TopicChoice } from "./kafka/topic_choice.ts";
 import { TransactionCoordinator } from "./kafka/transaction_coordinator.ts";
 import { Transactions } from "./kafka/transactions.ts";
@@ -49,8 +50,6 @@ class KafkaSink implements SinkAdapter {
   readonly #transactions: Transactions | null;
   /** The write before, so that numbers are taken in the order of the writes. */
   #last: Promise<unknown> = Promise.resolve();
-  /** Until when brokers want no write, clock time. */
-  #throttleUntilMs = -Infinity;
 
   constructor(client: KafkaClient, options: KafkaOptions, cluster: Cluster, context: SinkContext) {
     const { clock, log, failing } = context;
@@ -73,6 +72,7 @@ class KafkaSink implements SinkAdapter {
       options,
       clock,
       log,
+      throttle: new Throttle(clock),
       failing: failing ?? (() => {}),
       closing: this.#closing.signal,
       learnedBytes: new Map(),
@@ -90,26 +90,16 @@ class KafkaSink implements SinkAdapter {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = Promise.all([before, promise]);
     try {
-      await Promise.race([before.then(() => this.#throttled()), abortOf(signal)]);
+      // A write that began before the answer that asked for silence keeps to it too.
+      const mayStart = before.then(() => this.#context.throttle.over(this.#closing.signal));
+      await Promise.race([mayStart, abortOf(signal)]);
       if (signal.aborted) {
         return allRetryable(batch, "the write before it has no answer yet, or the broker wants none for now");
       }
-      const result = await this.#deliver(batch, signal);
-      const { pressure } = result;
-      if (pressure.kind === "throttle") {
-        this.#throttleUntilMs = this.#context.clock.nowMs() + pressure.delayMs;
-      }
-      return result;
+      return await this.#deliver(batch, signal);
     } finally {
       resolve();
     }
-  }
-
-  /** A write that began before the answer that asked for silence keeps to it too. */
-  async #throttled(): Promise<void> {
-    const { clock, closing } = this.#context;
-    const leftMs = this.#throttleUntilMs - clock.nowMs();
-    if (leftMs > 0) await sleep(clock, leftMs, closing);
   }
 
   /** By the records' places in the whole write: what its partition's batch adds is not known before it is placed. */
@@ -167,12 +157,9 @@ class KafkaSink implements SinkAdapter {
     const runs = this.#placement.place(batch, topicOf, names, cluster.known).map((run) =>
       new PartitionRun(run)
     );
-    if (this.#transactions !== null) {
-      return outcomes.result(await this.#transactions.send(batch, runs, outcomes, signal));
-    }
-    const delivery = new Delivery(this.#context, batch, outcomes, signal);
-    await delivery.send(runs);
-    return outcomes.result(delivery.throttleMs);
+    if (this.#transactions !== null) await this.#transactions.send(batch, runs, outcomes, signal);
+    else await new Delivery(this.#context, batch, outcomes, signal).send(runs);
+    return outcomes.result(this.#context.throttle.leftMs);
   }
 
   #chooseTopics(batch: Batch, outcomes: WriteOutcomes): Int32Array {

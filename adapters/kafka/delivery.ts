@@ -33,7 +33,6 @@ export class Delivery {
   readonly #batch: RecordSource;
   readonly #outcomes: WriteOutcomes;
   readonly #signal: AbortSignal;
-  #throttleUntilMs = 0;
   #failures = 0;
   #hasProgressed = false;
   #wasTold = false;
@@ -44,11 +43,6 @@ export class Delivery {
     this.#batch = batch;
     this.#outcomes = outcomes;
     this.#signal = signal;
-  }
-
-  /** How long the brokers still want to hear nothing, ms. */
-  get throttleMs(): number {
-    return Math.max(0, this.#throttleUntilMs - this.#context.clock.nowMs());
   }
 
   /** Whether a broker said that the producer's id is another's now. */
@@ -70,9 +64,7 @@ export class Delivery {
       await this.#round(open);
       if (this.#hasProgressed || open.every((run) => run.isDone)) this.#failures = 0;
       else await this.#pause(++this.#failures);
-      if (this.throttleMs > 0 && runs.some((run) => !run.isDone)) {
-        await sleep(this.#context.clock, this.throttleMs, this.#context.closing);
-      }
+      if (runs.some((run) => !run.isDone)) await this.#context.throttle.over(this.#context.closing);
     }
   }
 
@@ -134,12 +126,7 @@ export class Delivery {
           timeoutMs: options.requestTimeoutMs,
           topics,
         }));
-      if (answer.throttleMs > 0) {
-        this.#throttleUntilMs = Math.max(
-          this.#throttleUntilMs,
-          this.#context.clock.nowMs() + answer.throttleMs,
-        );
-      }
+      this.#context.throttle.asked(answer.throttleMs);
       const byPartition = new Map(answer.partitions.map((each) => [`${each.topic}/${each.partition}`, each]));
       for (const run of runs) this.#settle(run, byPartition.get(`${run.topic}/${run.partition}`));
     } catch (error) {

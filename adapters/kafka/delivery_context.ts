@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { Producer } from "./producer.ts";
 import type { RecordBatchEncoder } from "./record_batch.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** What writes of a sink share. */
 export interface DeliveryContext {
@@ -18,6 +19,8 @@ export interface DeliveryContext {
   readonly options: KafkaOptions;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How long brokers want to hear nothing. */
+  readonly throttle: Throttle;
   /** Told why a write goes on. */
   readonly failing: (reason: string) => void;
   /** Aborted when the sink is closed. */

@@ -30,7 +30,6 @@ export class Transactions {
   readonly #parts: TransactionParts;
   readonly #end: TransactionEnd;
   readonly #seal: CommitSeal;
-  #throttleUntilMs = 0;
 
   constructor(parts: TransactionParts) {
     this.#parts = parts;
@@ -45,17 +44,17 @@ export class Transactions {
   }
 
   /**
-   * Stores what `runs` hold of `batch`, or gives all of it back. Resolves to how long brokers want to hear nothing, ms.
-   * Rejects where the sink is closed while it is not known what became of a transaction.
+   * Stores what `runs` hold of `batch`, or gives all of it back. Rejects where the sink is closed while it is not known
+   * what became of a transaction.
    */
   async send(
     batch: Batch,
     runs: readonly PartitionRun[],
     outcomes: WriteOutcomes,
     signal: AbortSignal,
-  ): Promise<number> {
+  ): Promise<void> {
     const { clock, producer } = this.#parts.context;
-    if (runs.length === 0) return 0;
+    if (runs.length === 0) return;
     const begunMs = clock.nowMs();
     let identity: ProducerIdentity | null = null;
     try {
@@ -84,7 +83,6 @@ export class Transactions {
       outcomes.undo(this.#parts.fences.verdict ?? error.message);
       outcomes.saturated();
     }
-    return Math.max(0, this.#throttleUntilMs - clock.nowMs());
   }
 
   async #ready(signal: AbortSignal): Promise<ProducerIdentity> {
@@ -94,12 +92,10 @@ export class Transactions {
 
   /** Sends the records and the position; rejects with TransactionError where one that is not dead is not stored. */
   async #store({ batch, runs, outcomes, position, signal }: Parts): Promise<void> {
-    const { clock } = this.#parts.context;
     const data = new Delivery(this.#parts.context, batch, outcomes, signal);
     const positionOutcomes = new WriteOutcomes(1);
     const mark = new Delivery(this.#parts.context, position.record, positionOutcomes, signal);
     await Promise.all([data.send(runs), mark.send([position.run])]);
-    this.#throttleUntilMs = clock.nowMs() + Math.max(data.throttleMs, mark.throttleMs);
     const reason = outcomes.retryReason ?? positionOutcomes.anyReason;
     if (reason === null) return;
     throw new TransactionError(data.isFenced || mark.isFenced ? "fenced" : "refused", reason);
