@@ -3,9 +3,9 @@
  *
  * A process of its own, because rights are given at the start and cannot be narrowed to single files and hosts later.
  * The modules of the config are loaded to ask them, before anyone knows what they may do: with the right to read and
- * look around, and none to write, to call anywhere or to start a program. Who signals this process means the gateway, whose end is the
- * end of this process. Where a process more is not wanted, as under systemd, `weir run --print-permissions` gives the
- * flags once and for all.
+ * look around, and none to write, to call anywhere or to start a program. Who signals this process means the gateway,
+ * whose end is the end of this process. Where a process more is not wanted, as under systemd,
+ * `weir run --print-permissions` gives the flags once and for all.
  *
  * @module
  */

@@ -1,18 +1,16 @@
 /** Examples that need another server do what their comments say, with a real one behind them and nothing changed but the ports. @module */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { parse } from "yaml";
 import { answer, type HttpTarget, startHttpTarget } from "../adapters/http_target.ts";
+import { exampleConfig } from "../support/example_config.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { type Answer, HttpConnection, isConnectionLoss } from "../support/http_client.ts";
 
-const EXAMPLES = new URL("../../examples/", import.meta.url);
 const STORED_MS = 20_000;
 
 /** The example, with `variable` naming the target; its files lie in the folder of the process. */
 async function startExample(name: string, variable: string, target: HttpTarget): Promise<GatewayProcess> {
-  const { listen: _, ...config } = parse(await Deno.readTextFile(new URL(name, EXAMPLES)));
-  return await GatewayProcess.start(config, { env: { [variable]: target.url } });
+  return await GatewayProcess.start(await exampleConfig(name), { env: { [variable]: target.url } });
 }
 
 async function post(gateway: GatewayProcess, stream: string, body: string): Promise<Answer> {

@@ -15,6 +15,6 @@ export interface ExampleConfig {
 /** The config of `examples/NAME`. */
 export async function exampleConfig(name: string): Promise<ExampleConfig> {
   const { listen: _, ...config } = parse(await Deno.readTextFile(FOLDER + name));
-  delete config.admin.port;
+  delete config.admin?.port;
   return config;
 }
