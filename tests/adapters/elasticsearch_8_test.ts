@@ -14,11 +14,14 @@ const { ACKED, RETRYABLE, REJECTED } = Outcome;
 const encoder = new TextEncoder();
 let node: Promise<string> | null = null;
 
-/** One node for this file; its write queue is full at once, which a sink with one write in flight does not feel. */
+/**
+ * One node for this file, whose write queue is soon full. Its own syncs after a write wait in the same queue: with room
+ * for one, one bulk in twenty was refused to a single writer.
+ */
 function sharedNode(): Promise<string> {
   return node ??= (async () => {
     const started = await startElasticsearch({
-      settings: { "thread_pool.write.size": "1", "thread_pool.write.queue_size": "1" },
+      settings: { "thread_pool.write.size": "1", "thread_pool.write.queue_size": "16" },
     });
     globalThis.addEventListener("unload", () => started.abandon());
     return started.url;
@@ -30,7 +33,7 @@ conformance({
   // Its writes must not meet a full queue here, which the next test is about.
   definition: {
     ...elasticsearchSink,
-    hints: (config) => ({ ...elasticsearchSink.hints(config), writesInFlight: 1 }),
+    hints: (config) => ({ ...elasticsearchSink.hints(config), writesInFlight: 4 }),
   },
   holds: "objects",
   cloudEvents: "structured",
@@ -50,9 +53,12 @@ requires("javac", "mvn").test(
   "elasticsearch sink loses nothing while Elasticsearch 8 refuses for a full queue",
   async () => {
     await using index = await SearchIndex.create(await sharedNode(), NUMBERED);
-    await using gateway = await startGateway(index, { control: { kind: "static", initial: 8 } });
-    await postNumbers(gateway, 0, 4000);
-    await assertNumbers(index, 4000);
+    await using gateway = await startGateway(index, {
+      batch: { maxRecords: 25 },
+      control: { kind: "static", initial: 32 },
+    });
+    await postNumbers(gateway, 0, 8000);
+    await assertNumbers(index, 8000);
     assert(await gateway.metric("weir_sink_retried_records_total") > 0, "the node refused");
   },
 );

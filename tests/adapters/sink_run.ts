@@ -125,7 +125,7 @@ export class SinkRun {
   /** Which records are acked; the others are rejected. */
   assertOutcomes(result: WriteResult, acked: readonly boolean[]): void {
     const wanted = acked.map((each) => each ? Outcome.ACKED : Outcome.REJECTED);
-    assertEquals(outcomesOf(result), wanted);
+    assertEquals(outcomesOf(result), wanted, reasonsOf(result));
   }
 
   /** What the place holds; null where it cannot be read back. */
@@ -142,6 +142,12 @@ export class SinkRun {
     assertEquals(stored.map((each) => shown(each)), bytes.map((each) => shown(each)));
     assertEquals(stored.map((each) => each.length), bytes.map((each) => each.length));
   }
+}
+
+/** What the sink said of each record that it did not ack: without it a failure on a busy machine cannot be explained. */
+function reasonsOf(result: WriteResult): string {
+  if (result.kind === "tooLarge") return "too large";
+  return [...result.reasons ?? []].map(([i, reason]) => `${i}: ${reason}`).join("\n");
 }
 
 /** Latin-1 has one character for each byte. */
