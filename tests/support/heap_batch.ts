@@ -38,7 +38,7 @@ export interface HeapBatchOptions {
   readonly stream?: string;
   /** Default 1. */
   readonly attempt?: number;
-  /** Acceptance time of record 0; each one later by 1 ms. Default 1,700,000,000,000. */
+  /** Acceptance time of record 0; each one later by 1 ms. Default now: brokers delete what is a week old. */
   readonly acceptedAtMs?: number;
   /** Begins the ids of records that have none of their own. Default `record-`. */
   readonly idPrefix?: string;
@@ -78,7 +78,7 @@ export class HeapBatch implements Batch {
     this.count = records.length;
     this.bytes = values.reduce((sum, value) => sum + value.length, 0);
     this.#layout = options.layout ?? "adjacent";
-    this.#acceptedAtMs = options.acceptedAtMs ?? 1_700_000_000_000;
+    this.#acceptedAtMs = options.acceptedAtMs ?? Date.now();
     this.#idPrefix = options.idPrefix ?? "record-";
     const { memory, parts } = layOut(values, this.#layout);
     this.#memory = memory;
