@@ -35,18 +35,29 @@ async function start(options: Options = {}): Promise<SocketGateway> {
   return stage;
 }
 
-/** Posts one record after the other until `isEnough`; returns how many. */
+/**
+ * Posts one record after the other until `isEnough`; returns how many are in. A segment that is flushed meanwhile may shut
+ * the control in front of a record: that one waits, and is withdrawn.
+ */
 async function postUntil(stage: SocketGateway, isEnough: () => boolean): Promise<number> {
-  using connection = await HttpConnection.open(stage.gateway.port);
-  for (let records = 0; records < 500; records++) {
-    if (isEnough()) return records;
-    const answer = await connection.request({
-      path: "/v1/streams/s",
-      headers: { "Content-Type": "text/plain" },
-    }, RECORD);
-    assertEquals(answer.status, 202, answer.body);
+  const { admission } = stage.gateway.streams.get("s")!;
+  const connection = await HttpConnection.open(stage.gateway.port);
+  let records = 0;
+  for (; !isEnough(); records++) {
+    assert(records < 500, "500 records were not enough");
+    let isAnswered = false;
+    const head = { path: "/v1/streams/s", headers: { "Content-Type": "text/plain" } };
+    const answer = connection.request(head, RECORD).finally(() => isAnswered = true);
+    answer.catch(() => {});
+    await stage.until(() => isAnswered || admission.waiters > 0, "the record is in, or waits");
+    if (!isAnswered) break;
+    const { status, body } = await answer;
+    assertEquals(status, 202, body);
   }
-  throw new Error("500 records were not enough");
+  connection[Symbol.dispose]();
+  await stage.until(() => admission.waiters === 0, "nobody waits");
+  assert(isEnough());
+  return records;
 }
 
 /** Whether the controller, and nothing else, keeps records of `s` out. */
