@@ -7,6 +7,8 @@
 import { assert } from "@std/assert";
 
 const DEADLINE_MS = 60_000;
+/** A broker may stand still for a while on a machine that is busy with other tests; kcat gives up after 5 s by itself. */
+const PATIENCE = ["-m", `${DEADLINE_MS / 1000}`, "-X", `api.version.request.timeout.ms=${DEADLINE_MS}`];
 const LF = 0x0a;
 const decoder = new TextDecoder();
 
@@ -94,6 +96,7 @@ async function kcat(
     args: [
       "-b",
       address,
+      ...PATIENCE,
       ...Object.entries(properties).flatMap(([name, value]) => ["-X", `${name}=${value}`]),
       ...args,
     ],
