@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert } from "@std/assert";
 import { delay } from "@std/async/delay";
 import {
   Admin,
@@ -15,6 +16,8 @@ import {
 const END = -1n;
 /** Brokers that were just started share two cores with other tests. */
 const SETTLED_DEADLINE_MS = 60_000;
+/** How long a broker may take to do what it is asked for; what it gives up it may have done. */
+const BROKER_TIMEOUT_MS = 25_000;
 
 /** A broker's administrator, connected to its plain listener. */
 export class KafkaAdmin implements AsyncDisposable {
@@ -25,12 +28,16 @@ export class KafkaAdmin implements AsyncDisposable {
     this.#admin = new Admin({
       clientId: "weir-tests",
       bootstrapBrokers: [address],
-      retries: 10,
-      retryDelay: 200,
+      timeout: BROKER_TIMEOUT_MS,
+      retries: 200,
+      retryDelay: 50,
     });
   }
 
-  /** Creates a topic and waits until brokers know it; `settings` as in Kafka's topic configs. */
+  /**
+   * Creates a topic and waits until brokers take records of it; `settings` as in Kafka's topic configs. A broker answers
+   * when the topic is decided on, tells of it some ms later, and opens its logs some ms after that.
+   */
   async createTopic(
     topic: string,
     partitions = 1,
@@ -38,7 +45,16 @@ export class KafkaAdmin implements AsyncDisposable {
   ): Promise<void> {
     const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
     await this.#admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
-    await this.#admin.metadata({ topics: [topic], forceUpdate: true });
+    const deadlineMs = performance.now() + SETTLED_DEADLINE_MS;
+    for (;;) {
+      try {
+        if ((await this.#ends(topic, FetchIsolationLevels.READ_UNCOMMITTED)).length === partitions) return;
+      } catch (error) {
+        if (performance.now() > deadlineMs) throw error;
+      }
+      assert(performance.now() < deadlineMs, `the broker tells of ${partitions} partitions of ${topic}`);
+      await delay(20);
+    }
   }
 
   /** Names of the topics that are there; asking creates none. */
