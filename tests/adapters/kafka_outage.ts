@@ -3,7 +3,7 @@ import { assert } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { KafkaBroker } from "../services/kafka.ts";
 import type { GatewayProcess, RawConfig } from "../support/gateway_process.ts";
-import { assertNumbers, delivered, postNumbers, startGateway } from "./kafka_gateway.ts";
+import { assertNumbers, delivered, type Posted, postNumbers, startGateway } from "./kafka_gateway.ts";
 import { KafkaTopic } from "./kafka_topic.ts";
 
 /** So many are stored before the broker is hurt, each time. */
@@ -20,16 +20,19 @@ const SESSION = { "broker.session.timeout.ms": "3000", "broker.heartbeat.interva
  * missing, there twice or out of order. `sink` are further options of the sink.
  */
 export async function killBroker(kills: number, awayMs: number, sink: RawConfig = {}): Promise<void> {
-  const records = STORED_BETWEEN * (kills + 5);
+  const unhurt = STORED_BETWEEN * 5;
+  const records = unhurt + STORED_BETWEEN * kills;
   await using broker = await KafkaBroker.start({ settings: SESSION });
   await using topic = await KafkaTopic.create(broker.address, 4);
   await using gateway = await startGateway(topic, {
     limit: { recordsPerSecond: RECORDS_PER_SECOND },
     ...sink,
   });
-  const posted = postNumbers(gateway, 0, records);
+  let posted = postNumbers(gateway, 0, unhurt);
   for (let kill = 0; kill < kills; kill++) {
     await delivered(gateway, STORED_BETWEEN * (kill + 1));
+    broker.signal("SIGSTOP");
+    posted = postMore(posted, gateway, unhurt + STORED_BETWEEN * kill);
     await killDuringWrite(broker, gateway);
     // How long it is away is what is tested.
     await delay(awayMs);
@@ -42,10 +45,18 @@ export async function killBroker(kills: number, awayMs: number, sink: RawConfig 
   if (sink.transactional !== true) assertWasUnknown(gateway);
 }
 
-/** A broker that stands still answers nothing any more: the write that waits for it then is in flight at the kill. */
+/**
+ * Posts what comes behind number `from` when all before it is posted. On a busy machine the gateway may have stored all that
+ * was posted before the broker is hurt: so each time some is left for then.
+ */
+async function postMore(before: Promise<unknown>, gateway: GatewayProcess, from: number): Promise<Posted> {
+  await before;
+  return await postNumbers(gateway, from, from + STORED_BETWEEN);
+}
+
+/** The broker stands still and answers nothing any more: the write that waits for it is in flight at the kill. */
 async function killDuringWrite(broker: KafkaBroker, gateway: GatewayProcess): Promise<void> {
   const inFlight = () => gateway.metric("weir_sink_inflight_batches", { sink: "kafka" });
-  broker.signal("SIGSTOP");
   try {
     await gateway.program.waitUntil(
       async () => await inFlight() > 0,
@@ -59,7 +70,8 @@ async function killDuringWrite(broker: KafkaBroker, gateway: GatewayProcess): Pr
 
 /** Stops the broker `stalls` times for longer than a request may take. Rejects as `killBroker` does. */
 export async function stallBroker(stalls: number): Promise<void> {
-  const records = STORED_BETWEEN * (stalls + 3);
+  const unhurt = STORED_BETWEEN * 3;
+  const records = unhurt + STORED_BETWEEN * stalls;
   await using broker = await KafkaBroker.start();
   await using topic = await KafkaTopic.create(broker.address, 4);
   await using gateway = await startGateway(topic, {
@@ -69,10 +81,11 @@ export async function stallBroker(stalls: number): Promise<void> {
     batch: { maxRecords: 200 },
     limit: { recordsPerSecond: RECORDS_PER_SECOND, burstRecords: 200 },
   });
-  const posted = postNumbers(gateway, 0, records);
+  let posted = postNumbers(gateway, 0, unhurt);
   for (let stall = 0; stall < stalls; stall++) {
     await delivered(gateway, STORED_BETWEEN * (stall + 1));
     broker.signal("SIGSTOP");
+    posted = postMore(posted, gateway, unhurt + STORED_BETWEEN * stall);
     // What is timed here is the broker's own silence, which only the machine's clock can make.
     await delay(4 * REQUEST_TIMEOUT_MS);
     broker.signal("SIGCONT");
