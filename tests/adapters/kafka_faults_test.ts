@@ -20,6 +20,8 @@ import { KafkaTopic } from "./kafka_topic.ts";
 
 /** Shorter than a client may wait for the end of a transaction. */
 const TRANSACTION_TIMEOUT_MS = 1000;
+/** So often a busy machine may take longer than that for a transaction. */
+const MAX_TRIES = 5;
 
 requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", async (t) => {
   const port = freePort();
@@ -88,9 +90,9 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
 
   await t.step("commits the next batch only when that is complete, though a commit comes late", async () => {
     await using topic = await KafkaTopic.create(broker.address);
-    await using sink = await openKafka({ ...transactional(topic), requestTimeoutMs: 1000 });
+    await using sink = await openKafka(transactional(topic));
     const { promise: isLate, resolve: comes } = Promise.withResolvers<void>();
-    proxy.next(END_TXN, { kind: "late", until: () => isLate });
+    proxy.next(END_TXN, { kind: "overdue", until: () => isLate });
     assertEquals(outcomesOf(await sink.write(["1"])), [0]);
     const until = async () => {
       comes();
@@ -122,13 +124,13 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
       const own = { positionTopic, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
       await using sink = await openKafka({ ...transactional(topic), ...own }, { log, clock });
       await admin.createTopic(positionTopic);
-      assertEquals(outcomesOf(await hurried(clock, sink.write(["1"]))), [0]);
+      await stored(() => hurried(clock, sink.write(["1"])));
       const until = async () => {
         await admin.deleteTopic(positionTopic);
         await delay(2 * TRANSACTION_TIMEOUT_MS);
       };
       proxy.next(END_TXN, { kind: "late", until, isUnanswered: true });
-      assertEquals(outcomesOf(await hurried(clock, sink.write(["2"]))), [1]);
+      assertEquals(outcomesOf(await asked(proxy, () => hurried(clock, sink.write(["2"])))), [1]);
       assert(log.lines.some(({ message }) => message.includes("may be stored twice")), "it is logged");
     },
   );
@@ -165,15 +167,31 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
         // It is the broker's clock that runs out here, and nobody else's.
         const until = () => new Promise<void>((resolve) => setTimeout(resolve, 2 * TRANSACTION_TIMEOUT_MS));
         proxy.next(END_TXN, { kind: "late", until });
-        const late = await sink.write([`${round}`]);
+        const late = await asked(proxy, () => sink.write([`${round}`]));
         assertEquals(outcomesOf(late), [1]);
         assertStringIncludes(reasonsOf(late)[0], "PRODUCER_FENCED (90)");
-        assertEquals(outcomesOf(await sink.write([`${round}`])), [0]);
+        await stored(() => sink.write([`${round}`]));
       }
       assertEquals((await topic.records()).map(({ value }) => value), ["0", "1"]);
     },
   );
 });
+
+/** Writes until all is stored: a transaction is also open for too long while nobody gets a processor. */
+async function stored(write: () => Promise<WriteResult>): Promise<void> {
+  let outcomes = outcomesOf(await write());
+  for (let tries = 1; outcomes.includes(1) && tries < MAX_TRIES; tries++) {
+    outcomes = outcomesOf(await write());
+  }
+  assertEquals(outcomes, outcomes.map(() => 0));
+}
+
+/** Writes until the fault has met its request, which does not come where a transaction was over before its end. */
+async function asked(proxy: KafkaProxy, write: () => Promise<WriteResult>): Promise<WriteResult> {
+  let result = await write();
+  for (let tries = 1; proxy.waiting > 0 && tries < MAX_TRIES; tries++) result = await write();
+  return result;
+}
 
 /** Waits for `write`, while the sink's time runs many times as fast as the broker's. */
 async function hurried(clock: ManualClock, write: Promise<WriteResult>): Promise<WriteResult> {

@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: "unanswered" }
   /** It is passed on when `until` is settled; `isUnanswered` as above. */
   | { readonly kind: "late"; readonly until: () => Promise<void>; readonly isUnanswered?: boolean }
+  /** The connection breaks, and the broker gets the request all the same, when `until` is settled. */
+  | { readonly kind: "overdue"; readonly until: () => Promise<void> }
   /** The proxy answers, and the broker never sees it; for a Produce request of version 9 to one partition. */
   | { readonly kind: "answered"; readonly code: number };
 
@@ -107,7 +109,8 @@ export class KafkaProxy implements AsyncDisposable {
       client.write(produceAnswer(frame, fault.code));
       return;
     }
-    if (fault.kind === "late") await fault.until();
+    if (fault.kind === "overdue") client.destroy();
+    if (fault.kind === "late" || fault.kind === "overdue") await fault.until();
     const isUnanswered = fault.kind === "unanswered" || fault.kind === "late" && fault.isUnanswered;
     if (isUnanswered) unanswered.add(frame.readInt32BE(8));
     broker.write(frame);
