@@ -99,7 +99,8 @@ kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back",
   await using stage = await SourceStage.open(2, broker.address);
   await stage.send(numbers(0, 1000).map((sent, i) => ({ ...sent, partition: i % 2 })));
   const gateway = await stage.gateway({ source: { requestTimeoutMs: 2000 } });
-  await stage.until(() => stage.values().length === 1000, "all is stored");
+  // A broker that is slow for so long is left too, and what was not committed comes again.
+  await stage.until(() => new Set(stage.values()).size === 1000, "all is stored");
   await broker.kill();
   await stage.until(async () => (await sourceOf(gateway)).state === "down", "it is told");
   await broker.restart();
@@ -160,7 +161,7 @@ kafka.test("KafkaSource tells of a topic that it may not read, and goes on with 
   // A broker that has just started has no coordinator for a moment.
   const hitches = () => stage.logged("cannot go on reading: tries again");
   const before = hitches();
-  await stage.admin.createAcls({ creations: [denied] });
+  await stage.createAcl(denied);
   const told = async () => {
     const { state, reason } = await sourceOf(gateway);
     return [state, reason];
@@ -185,7 +186,7 @@ kafka.test("KafkaSource names a topic that it may not even see, and reads it as 
   await stage.createTopic(other, 1);
   await stage.send([...numbers(0, 5), ...numbers(5, 10).map((sent) => ({ ...sent, topic: other }))]);
   const denied = denial(other, AclOperations.ALL);
-  await stage.admin.createAcls({ creations: [denied] });
+  await stage.createAcl(denied);
   const gateway = await stage.gateway({ source: { topics: [stage.topic, other] } });
   await stage.until(() => stage.values().length === 5, "the topic that it may read is stored");
   const { state, reason } = await sourceOf(gateway);

@@ -112,7 +112,7 @@ requires("kafka", "mvn").test(
       permissionType: AclPermissionTypes.DENY,
     };
     await two.send(100, 150, two.other);
-    await stage.admin.createAcls({ creations: [denied] });
+    await stage.createAcl(denied);
     const gateway = await two.start();
     await two.send(0, 100);
     await two.stored(100);

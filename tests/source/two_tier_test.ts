@@ -6,7 +6,10 @@ import { GatewayProcess } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
 import { SourceStage } from "./source_stage.ts";
 
+/** At the limit the cluster takes seven seconds for them. */
 const RECORDS = 4000;
+/** A machine that is busy with other tests may run the edge, or this test, no sooner. */
+const TRIES = 2;
 
 requires("kafka", "searchCluster").test(
   "two tiers: the edge takes what the cluster's limit does not let through yet, and all of it arrives once",
@@ -30,24 +33,34 @@ requires("kafka", "searchCluster").test(
       },
       sources,
     });
-    const lines = Array.from({ length: RECORDS }, (_, n) => JSON.stringify({ user: `user-${n % 50}`, n }));
-    const answer = await fetch(`${edge.url}/v1/streams/events`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson" },
-      body: lines.join("\n"),
-    });
-    assertEquals([answer.status, (await answer.json()).accepted], [200, RECORDS]);
     const delivered = () =>
       second.metric("weir_sink_records_total", { sink: "search", outcome: "delivered" });
-    assert(await delivered() < RECORDS, "the edge is done while the cluster still takes its time");
-    await stage.until(async () => await index.count() === RECORDS, "all is in the index");
+    let sent = 0;
+    let isAhead = false;
+    for (let tries = 0; !isAhead && tries < TRIES; tries++) {
+      const from = sent;
+      sent += RECORDS;
+      const lines = Array.from(
+        { length: RECORDS },
+        (_, i) => JSON.stringify({ user: `user-${i % 50}`, n: from + i }),
+      );
+      const answer = await fetch(`${edge.url}/v1/streams/events`, {
+        method: "POST",
+        headers: { "content-type": "application/x-ndjson" },
+        body: lines.join("\n"),
+      });
+      assertEquals([answer.status, (await answer.json()).accepted], [200, RECORDS]);
+      isAhead = await delivered() < sent;
+    }
+    assert(isAhead, "the edge is done while the cluster still takes its time");
+    await stage.until(async () => await index.count() === sent, "all is in the index");
     const offsets = async () =>
       (await stage.committed([0, 1, 2, 3])).reduce((sum, offset) => sum + offset, 0);
-    await stage.until(async () => await offsets() === RECORDS, "all is committed");
+    await stage.until(async () => await offsets() === sent, "all is committed");
     const documents = await index.documents();
     assertEquals(
       new Set(documents.map(({ _source }) => (_source as { readonly n: number }).n)).size,
-      RECORDS,
+      sent,
     );
     assert(documents.every(({ _id }) => _id.startsWith(`${stage.topic}-`)), "ids are places in Kafka");
   },
