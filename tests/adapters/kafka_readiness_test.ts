@@ -30,7 +30,9 @@ const HARMS: readonly Harm[] = [
     what: "answers nothing",
     hurt: (broker) => broker.signal("SIGSTOP"),
     mend: (broker) => broker.signal("SIGCONT"),
-    cause: /did not answer within timeoutMs|no answer from broker/,
+    // Each for a moment, and the last for the rest of the time.
+    cause:
+      /did not answer within timeoutMs|no answer from broker|told nothing about topics: Request timed out/,
   },
   {
     what: "was killed",
