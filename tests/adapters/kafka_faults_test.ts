@@ -127,7 +127,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
       await stored(() => hurried(clock, sink.write(["1"])));
       const until = async () => {
         await admin.deleteTopic(positionTopic);
-        await delay(2 * TRANSACTION_TIMEOUT_MS);
+        await topic.settled();
       };
       proxy.next(END_TXN, { kind: "late", until, isUnanswered: true });
       assertEquals(outcomesOf(await asked(proxy, () => hurried(clock, sink.write(["2"])))), [1]);
@@ -165,7 +165,7 @@ requires("kafka", "kcat", "mvn").test("kafka sink behind a network that fails", 
       });
       for (let round = 0; round < 2; round++) {
         // It is the broker's clock that runs out here, and nobody else's.
-        const until = () => new Promise<void>((resolve) => setTimeout(resolve, 2 * TRANSACTION_TIMEOUT_MS));
+        const until = () => topic.settled();
         proxy.next(END_TXN, { kind: "late", until });
         const late = await asked(proxy, () => sink.write([`${round}`]));
         assertEquals(outcomesOf(late), [1]);

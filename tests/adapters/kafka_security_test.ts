@@ -140,7 +140,7 @@ requires("kafka", "kcat", "mvn", "openssl").test(
       };
       await gateway.program.waitUntil(
         async () => (await readyz()).includes("authentication failed"),
-        30_000,
+        60_000,
         "readyz told the cause",
       );
     });
@@ -163,7 +163,7 @@ requires("kafka", "kcat", "mvn", "openssl").test(
       const parts = async () => await (await fetch(`${gateway.adminUrl}/readyz`)).text();
       await gateway.program.waitUntil(
         async () => (await parts()).includes(words),
-        30_000,
+        60_000,
         `it tells ${words}`,
       );
     };

@@ -27,9 +27,14 @@ export class KafkaTopic implements AsyncDisposable {
     return topic;
   }
 
+  /** Resolves when no transaction is open in it. */
+  async settled(): Promise<void> {
+    await this.#admin.settled(this.name);
+  }
+
   /** All that is stored, partition by partition, once no transaction is open. */
   async records(): Promise<StoredRecord[]> {
-    await this.#admin.settled(this.name);
+    await this.settled();
     return await consume(this.address, this.name);
   }
 

@@ -139,7 +139,7 @@ requires("kafka", "kcat").test(
     const told = `another gateway writes with the transactional id ${topic.name}-0`;
     await first.program.waitUntil(
       async () => (await (await fetch(`${first.adminUrl}/readyz`)).text()).includes(told),
-      30_000,
+      60_000,
       "readyz named the id",
     );
     await write(second, '{"n":6}', 3);

@@ -116,13 +116,8 @@ kafka.test("KafkaSource tells a dead broker, and loses nothing when it is back",
 requires("kafka", "kcat").test("KafkaSource reads over batches that compaction has emptied", async () => {
   await using broker = await KafkaBroker.start({ settings: { "log.cleaner.backoff.ms": "100" } });
   await using stage = await SourceStage.open(0, broker.address);
-  const configs = { "cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01" };
-  await stage.admin.createTopics({
-    topics: [stage.topic],
-    partitions: 1,
-    replicas: 1,
-    configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-  });
+  const settings = { "cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01" };
+  await stage.createTopic(stage.topic, 1, settings);
   // The broker keeps the last batch of a producer, without the record that the next producer has replaced.
   for (let n = 0; n < 3; n++) {
     const producer = new Producer({

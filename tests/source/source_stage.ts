@@ -81,8 +81,14 @@ export class SourceStage implements AsyncDisposable {
     return stage;
   }
 
-  async createTopic(topic: string, partitions: number): Promise<void> {
-    await this.admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+  /** `settings` as in Kafka's topic configs. */
+  async createTopic(
+    topic: string,
+    partitions: number,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    await this.admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
     // The broker answers when the topic is decided on, and knows of it itself a little later.
     await this.until(() => this.#isKnown(topic), "the broker knows the topic");
   }
