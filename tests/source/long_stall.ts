@@ -11,10 +11,10 @@ import type { KafkaSourceSnapshot } from "../../src/monitor/view.ts";
 import { KafkaBroker } from "../services/kafka.ts";
 import { SourceStage } from "./source_stage.ts";
 
-/** A member that is silent for 6 s is given up. */
+/** A member that is silent for 10 s is given up: one that gets no processor for some seconds is not. */
 const SETTINGS = {
   "group.consumer.min.session.timeout.ms": "3000",
-  "group.consumer.session.timeout.ms": "6000",
+  "group.consumer.session.timeout.ms": "10000",
   "group.consumer.min.heartbeat.interval.ms": "500",
   "group.consumer.heartbeat.interval.ms": "500",
 };
