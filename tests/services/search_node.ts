@@ -54,6 +54,8 @@ export class SearchNode implements AsyncDisposable {
       "http.port": `${port}`,
       "transport.port": `${transportPort}`,
       "cluster.routing.allocation.disk.threshold_enabled": "false",
+      // At each of these, every 30 s by default, Elasticsearch takes `read_only_allow_delete` off all indices.
+      "cluster.info.update.interval": "24h",
       ...options.settings,
     };
     const node = new SearchNode(home, port, [
