@@ -44,7 +44,8 @@ export async function startHttpTarget(): Promise<HttpTarget> {
   const requestsOf = new WeakMap<Socket, number>();
   const waiting: { count: number; resolve: () => void }[] = [];
   let connections = 0;
-  const server = createServer((request, response) => {
+  // Else it closes what was idle for 5 s, as all is when the process stands still, and a test counts its connections.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
