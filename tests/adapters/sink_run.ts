@@ -13,8 +13,8 @@ import { HeapBatch, type HeapBatchOptions, type HeapRecord } from "../support/he
 import { outcomesOf } from "../support/written.ts";
 import { sinkContext } from "./open_sink.ts";
 
-/** "Soon" after an abort: generous, as the machine may be busy; the hanging operation itself would take for ever. */
-export const SOON_MS = 5000;
+/** "Soon" after an abort: generous, as the machine may stand still; the hanging operation itself would take for ever. */
+export const SOON_MS = 60_000;
 
 const encoder = new TextEncoder();
 
