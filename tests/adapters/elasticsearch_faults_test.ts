@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { sharedOpenSearch } from "../services/opensearch.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { freePort } from "../support/ports.ts";
@@ -97,9 +96,9 @@ requires("searchCluster").test(
   async () => {
     await using index = await SearchIndex.create(await sharedOpenSearch(), NUMBERED);
     await using gateway = await startGateway(index, { limit: { recordsPerSecond: 2000, burstRecords: 250 } });
-    const posting = postNumbers(gateway, 0, 3000);
-    while (await index.count() < 250) await delay(20);
+    await postNumbers(gateway, 0, 250);
     await index.set({ "index.blocks.read_only_allow_delete": true });
+    const posting = postNumbers(gateway, 250, 3000);
     const throttled = () => gateway.metric("weir_sink_throttle_seconds_total");
     await gateway.program.waitUntil(async () => await throttled() > 0, DEADLINE_MS, "the block was seen");
     const writes = () => gateway.metric("weir_sink_write_seconds_count");
@@ -122,7 +121,7 @@ requires("searchCluster", "nginx").test(
       nodes: [door.url],
       auth: { username: "weir", password: "new" },
       downAfterMs: 1000,
-    });
+    }, { deliverTimeoutMs: 4 * DEADLINE_MS });
     const waiting = post(gateway, "docs", "application/x-ndjson", `{"n":0}\n{"n":1}`);
     const health = async () => (await (await fetch(`${gateway.adminUrl}/readyz`)).json()).reason ?? "";
     await gateway.program.waitUntil(

@@ -1,6 +1,5 @@
 /** The `elasticsearch` sink and the nodes of a cluster of which one dies: how often that is asked, and what is lost. @module */
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { Outcome } from "../../src/sink/adapter.ts";
 import { sharedOpenSearch } from "../services/opensearch.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -64,10 +63,10 @@ requires("searchCluster").test(
       nodes: [dying.url, other.url],
       control: { kind: "static", initial: 4 },
     });
-    const posting = postNumbers(gateway, 0, DOCUMENTS);
-    while (await index.count() < STORED_BEFORE) await delay(20);
-    await dying.shutInAnswer();
-    await posting;
+    await postNumbers(gateway, 0, STORED_BEFORE);
+    const dead = dying.shutInAnswer();
+    await postNumbers(gateway, STORED_BEFORE, DOCUMENTS);
+    await dead;
     await assertNumbers(index, DOCUMENTS);
     const answered = (status: string) => gateway.metric("weir_sink_answered_records_total", { status });
     assert(await answered("409") > 0, "what the dead node had stored was sent to the other");

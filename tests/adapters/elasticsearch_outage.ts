@@ -7,6 +7,7 @@ import type { GatewayProcess } from "../support/gateway_process.ts";
 import { assertNumbers, NUMBERED, postNumbers, startGateway } from "./elasticsearch_gateway.ts";
 import { SearchIndex } from "./search_index.ts";
 
+/** Posted at a time, again and again until the harm is over: load for a fixed time may be over before the harm is done. */
 const DOCUMENTS = 4_000;
 /** So many are stored before the node is hurt. */
 const STORED_BEFORE = 500;
@@ -64,14 +65,23 @@ export class Outage implements AsyncDisposable {
 
   async #hurt(harm: () => Promise<void>): Promise<void> {
     const retriedBefore = await this.#retried();
-    const from = this.#posted;
-    this.#posted += DOCUMENTS;
-    const posting = postNumbers(this.#gateway, from, this.#posted);
-    while (await this.#index.count() < from + STORED_BEFORE) await delay(20);
+    const storedBefore = this.#posted + STORED_BEFORE;
+    const over = new AbortController();
+    const posting = this.#post(over.signal);
+    while (await this.#index.count() < storedBefore) await delay(20);
     await harm();
+    over.abort();
     await posting;
     await assertNumbers(this.#index, this.#posted);
     assert(await this.#retried() > retriedBefore, "writes were in flight when the node was hurt");
+  }
+
+  async #post(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const from = this.#posted;
+      this.#posted += DOCUMENTS;
+      await postNumbers(this.#gateway, from, this.#posted);
+    }
   }
 
   async #retried(): Promise<number> {
