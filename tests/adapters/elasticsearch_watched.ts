@@ -63,13 +63,13 @@ export class WatchedGateway implements AsyncDisposable {
     return new WatchedGateway(gateway, starts, folder);
   }
 
-  /** Posts small documents `{"s": stream}` as fast as they are taken, until `signal` is aborted; returns how many were stored. */
-  async post(stream: string, signal: AbortSignal): Promise<number> {
+  /** Posts small documents `{"s": stream}` as fast as they are taken, while `goesOn()`; returns how many were stored. */
+  async post(stream: string, goesOn: () => boolean): Promise<number> {
     const url = `http://127.0.0.1:${this.#gateway.port}/v1/streams/${stream}`;
     const body = `{"s":"${stream}"}\n`.repeat(DOCUMENTS_PER_BODY);
     let stored = 0;
     await Promise.all(Array.from({ length: SENDERS }, async () => {
-      while (!signal.aborted) {
+      while (goesOn()) {
         const response = await fetch(url, { method: "POST", body });
         const text = await response.text();
         assertEquals(response.status, 200, text);

@@ -6,9 +6,10 @@ import { recordsOf, WatchedGateway } from "./elasticsearch_watched.ts";
 import { askCluster, SearchIndex } from "./search_index.ts";
 
 const RECORDS_PER_SECOND = 2_000;
-const SECONDS = 6;
 /** Until both streams have a queue. */
-const SETTLING_MS = 1_000;
+const SETTLING_RECORDS = 2_000;
+/** Counted by records, as a window of time holds too few of them when the machine stands still in it. */
+const COUNTED_RECORDS = 8_000;
 const KEYWORD = { dynamic: false, properties: { s: { type: "keyword" } } };
 
 /** [weights of the two streams, least and most share of the first] */
@@ -27,14 +28,15 @@ for (const [a, b, least, most] of SHARES) {
         batch: { maxRecords: 50 },
         weight: { a, b },
       });
-      const over = AbortSignal.timeout(SECONDS * 1000);
-      const posted = await Promise.all([gateway.post("a", over), gateway.post("b", over)]);
+      const goesOn = () => recordsOf(gateway.starts) < SETTLING_RECORDS + COUNTED_RECORDS;
+      const posted = await Promise.all([gateway.post("a", goesOn), gateway.post("b", goesOn)]);
 
-      const [fromMs, toMs] = [
-        gateway.starts[0].atMs + SETTLING_MS,
-        gateway.starts[0].atMs + SECONDS * 1000 - SETTLING_MS,
-      ];
-      const counted = gateway.starts.filter(({ atMs }) => fromMs <= atMs && atMs <= toMs);
+      let before = 0;
+      const counted = gateway.starts.filter(({ records }) => {
+        const at = before;
+        before += records;
+        return at >= SETTLING_RECORDS && at < SETTLING_RECORDS + COUNTED_RECORDS;
+      });
       const share = recordsOf(counted.filter(({ stream }) => stream === "a")) / recordsOf(counted);
       assert(share >= least && share <= most, `share ${share} is not within ${least} and ${most}`);
       await index.count();
