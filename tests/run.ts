@@ -92,7 +92,10 @@ export async function main(args: readonly string[]): Promise<number> {
     const junitPath = `${folder}/junit.xml`;
     await using node = await startSearchNode(args);
     await using broker = await startBroker(args);
+    const ports = `${folder}/ports`;
+    await Deno.mkdir(ports);
     const env: Record<string, string> = {
+      WEIR_TEST_PORTS: ports,
       ...node === null ? {} : { WEIR_TEST_OPENSEARCH: node.url },
       ...broker === null ? {} : { WEIR_TEST_KAFKA: broker.address },
     };
