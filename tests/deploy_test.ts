@@ -22,7 +22,7 @@ const DEPLOY = `${ROOT}examples/deploy/`;
 const MIB = 1_048_576;
 /** An idle Deno with the gateway's code, and what bodies take beside the pool (see the README's "Numbers"). */
 const BESIDE_POOL_BYTES = (128 + 128) * MIB;
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 const read = (name: string) => Deno.readTextFile(DEPLOY + name);
 

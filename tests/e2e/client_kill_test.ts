@@ -45,7 +45,7 @@ class KilledGateway {
       await using gateway = await this.#start();
       await gateway.program.waitUntil(() => this.stored().length >= count, WAIT_MS, `${count} were stored`);
       gateway.program.signal("SIGKILL");
-      await gateway.program.exit(10_000);
+      await gateway.program.exit(WAIT_MS);
       killed();
     }
     await using _gateway = await this.#start();

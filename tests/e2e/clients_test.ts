@@ -158,7 +158,7 @@ requires("wrk").test("wrk posts 10,000 requests: answers, ledger and lines of th
       const { accepted, delivered } = await ledgerRow(gateway);
       return accepted === lines.length && delivered === lines.length;
     },
-    10_000,
+    60_000,
     "ledger and lines of the file agree",
   );
   assert(lines.every((line) => line === text));

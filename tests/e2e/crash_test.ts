@@ -16,6 +16,7 @@ const ANSWERED_BEFORE = 60;
 /** Records that are not settled as the gateway is killed. */
 const LEAST_UNSETTLED = 100;
 const PATH = "/v1/streams/s";
+const DEADLINE_MS = 60_000;
 
 /** Posts bodies of numbered records until the gateway is gone. */
 class Client {
@@ -70,10 +71,18 @@ Deno.test("Gateway killed under load has lost nothing that it acknowledged, and 
       const clients = Array.from({ length: CLIENTS }, (_, k) => new Client(`${round}-${k}`));
       const running = clients.map((client) => client.run(gateway.port));
       const answered = () => clients.reduce((sum, client) => sum + client.answered, 0);
-      await gateway.program.waitUntil(() => answered() >= ANSWERED_BEFORE, 20_000, "bodies were answered");
-      await gateway.program.waitUntil(() => hasMuchToLose(gateway), 20_000, "a write of many records ran");
+      await gateway.program.waitUntil(
+        () => answered() >= ANSWERED_BEFORE,
+        DEADLINE_MS,
+        "bodies were answered",
+      );
+      await gateway.program.waitUntil(
+        () => hasMuchToLose(gateway),
+        DEADLINE_MS,
+        "a write of many records ran",
+      );
       gateway.program.signal("SIGKILL");
-      await gateway.program.exit(5_000);
+      await gateway.program.exit(DEADLINE_MS);
       await Promise.all(running);
       acked.push(...clients.flatMap((client) => client.acked));
     }

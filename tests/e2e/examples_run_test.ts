@@ -6,7 +6,7 @@ import { exampleConfig } from "../support/example_config.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { type Answer, HttpConnection, isConnectionLoss } from "../support/http_client.ts";
 
-const STORED_MS = 20_000;
+const STORED_MS = 60_000;
 
 /** The example, with `variable` naming the target; its files lie in the folder of the process. */
 async function startExample(name: string, variable: string, target: HttpTarget): Promise<GatewayProcess> {

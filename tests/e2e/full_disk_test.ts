@@ -11,7 +11,7 @@ import { answersOk, GatewayProcess, type RawConfig } from "../support/gateway_pr
 import { HttpConnection } from "../support/http_client.ts";
 import { requires } from "../support/requirements.ts";
 
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 const DISK_BYTES = 2_097_152;
 const FILLER_BYTES = 1_048_576;
 /** Answers of a stream whose sink takes nothing: no room, down, or no outcome in time. */
@@ -94,6 +94,15 @@ class Sender {
   }
 }
 
+/** Sends records until one is acked: on a machine that is busy an outcome may come later than `deliverTimeoutMs`. */
+async function sendUntilAcked(sender: Sender, bytes: number): Promise<void> {
+  for (let tries = 0;; tries++) {
+    const status = await sender.send(bytes);
+    if (status === 200) return;
+    assert(status === 504 && tries < 3, `a sink that is up again answered ${status}`);
+  }
+}
+
 /** Does not shrink much when it is compressed. */
 function textOf(seed: number, bytes: number): string {
   let text = "";
@@ -148,7 +157,7 @@ for (
 
       await disk.free();
       await until(async () => (await readiness(gateway)).status === 200, "it is ready again", ANSWER_MS);
-      assertEquals(await sender.send(1_000), 200);
+      await sendUntilAcked(sender, 1_000);
       await until(
         async () => await gateway.unsettledRecords() === 0,
         "all that was taken is stored",
@@ -257,7 +266,7 @@ requires("mountTmpfs").test(
     assert(await sender.send(100) !== 200, "it cannot have been stored");
     await disk.allowWrites(true);
     await gateway.waitReady(ANSWER_MS);
-    assertEquals(await sender.send(100), 200);
+    await sendUntilAcked(sender, 100);
     assertEquals(await gateway.stop(), 0);
   },
 );

@@ -195,7 +195,10 @@ Deno.test("Gateway lets no record break out of its line: every door, every line-
     }
     const file = (await Deno.readTextFile(`${gateway.folder}/out.ndjson`)).split("\n").slice(0, -1);
     const http = target.seen.map(({ body }) => decoder.decode(body)).join("").split("\n").slice(0, -1);
-    const stdout = gateway.program.stdout.split("\n").slice(0, -1);
+    const printed = () => gateway.program.stdout.split("\n").slice(0, -1);
+    // What is delivered is in the pipe, and perhaps not read from it yet.
+    await until(() => printed().length >= stored, "all that was printed is read");
+    const stdout = printed();
     for (const [where, lines] of Object.entries({ file, http, stdout })) {
       assertEquals(lines.length, stored, where);
       assertNoAction(lines, where);

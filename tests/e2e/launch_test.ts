@@ -15,7 +15,7 @@ import { requires } from "../support/requirements.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const STALLED = new URL("./stalled_sink.ts", import.meta.url).pathname;
 const TERMINAL = new URL("./terminal.py", import.meta.url).pathname;
-const DEADLINE_MS = 40_000;
+const DEADLINE_MS = 60_000;
 const PATH = "/v1/streams/s";
 /** Above the time in which the launcher takes two signals for one. */
 const APART_MS = 1_000;

@@ -5,7 +5,7 @@ import { freePort } from "../support/ports.ts";
 import { Program } from "../support/process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const START_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 60_000;
 
 /** A config that uses every right there is: a sink of its own, files outside the data folder, another server. */
 async function writeConfig(folder: string): Promise<{ path: string; url: string; adminUrl: string }> {

@@ -1,7 +1,7 @@
 /** Messages by the WebSocket client that the runtime has, which is none of ours. @module */
 import { deadline } from "@std/async/deadline";
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 60_000;
 
 /** Sends each of `messages` as text and as bytes by turns, and resolves when the connection is closed in order; `protocol` may be `plain`. */
 export async function sendMessages(

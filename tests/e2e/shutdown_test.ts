@@ -11,7 +11,7 @@ import { Program } from "../support/process.ts";
 
 const STALLED = new URL("./stalled_sink.ts", import.meta.url).pathname;
 const PATH = "/v1/streams/s";
-const EXIT_DEADLINE_MS = 15_000;
+const EXIT_DEADLINE_MS = 60_000;
 
 const stalled = (stream: Record<string, unknown>, drainMs: number) => ({
   gateway: { drainMs },
@@ -56,7 +56,7 @@ Deno.test("weir run tells requests that wait for delivery 503 before it ends, an
   });
   await gateway.program.waitUntil(
     async () => await gateway.unsettledRecords() === 5,
-    5_000,
+    EXIT_DEADLINE_MS,
     "the records wait",
   );
   assertEquals(await gateway.stop(EXIT_DEADLINE_MS), 0);
@@ -69,7 +69,8 @@ Deno.test("weir run tells requests that wait for delivery 503 before it ends, an
 
 Deno.test("weir run drains a healthy sink beside a stalled one", async () => {
   await using gateway = await GatewayProcess.start({
-    gateway: { drainMs: 600 },
+    // The healthy one syncs its file to a disk that other tests use, too; the stalled one takes all of it.
+    gateway: { drainMs: 8_000 },
     streams: { s: { sinks: ["stalled"], ack: "memory" }, t: { sinks: ["file"], ack: "memory" } },
     sinks: {
       stalled: { type: STALLED },
@@ -91,7 +92,7 @@ Deno.test("weir run ends its drain at once on a second signal", async () => {
   gateway.program.signal("SIGTERM");
   await gateway.program.waitUntil(
     () => (gateway.program.stdout + gateway.program.stderr).includes("draining"),
-    5_000,
+    EXIT_DEADLINE_MS,
     "it drains",
   );
   assertEquals((await connection.request({ path: PATH }, "2")).status, 503);

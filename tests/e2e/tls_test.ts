@@ -4,7 +4,7 @@ import { Certificates } from "../support/certificates.ts";
 import { GatewayProcess, type RawConfig } from "../support/gateway_process.ts";
 import { requires } from "../support/requirements.ts";
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 60_000;
 /** Far more than the pool, the sockets and one read ahead hold together. */
 const BODY_BYTES = 256 * 1024 * 1024;
 const REFUSED = "config is not reloaded, nothing was changed";
@@ -17,7 +17,7 @@ interface Said {
 
 async function curl(port: number, ...args: string[]): Promise<Said> {
   const { code, stdout, stderr } = await new Deno.Command("curl", {
-    args: ["-sS", "-v", "--max-time", "10", ...args, "-d", "[1,2]", `https://localhost:${port}/v1/streams/s`],
+    args: ["-sS", "-v", "--max-time", "60", ...args, "-d", "[1,2]", `https://localhost:${port}/v1/streams/s`],
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr) };

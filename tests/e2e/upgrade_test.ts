@@ -146,7 +146,7 @@ requires("ip", "sysctl", "networkNamespace").test(
     await using program = new Program("unshare", {
       args: ["--net", "sh", "-ec", ["ip link set lo up", ...settings, `exec ${clients}`].join("\n")],
     });
-    assertEquals((await program.exit(60_000)).code, 0, program.describe("it ended cleanly"));
+    assertEquals((await program.exit(180_000)).code, 0, program.describe("it ended cleanly"));
     const { stored, failures } = JSON.parse(program.stdout);
     assert(stored > 100);
     assertEquals(failures, []);

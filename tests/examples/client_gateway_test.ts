@@ -10,7 +10,7 @@ function urlOf(gateway: SocketGateway, query = ""): string {
 }
 
 /** Long enough for a gateway that starts meanwhile. */
-const settled = () => ({ signal: AbortSignal.timeout(30_000) });
+const settled = () => ({ signal: AbortSignal.timeout(60_000) });
 
 Deno.test("WeirClient.onReject tells what the gateway does not take, and the others are stored in order", async () => {
   await using gateway = await SocketGateway.start({ stream: { validate: "json" } });

@@ -178,11 +178,11 @@ export function jsonOf(answer: Answer): any {
   return JSON.parse(answer.body);
 }
 
-/** Resolves when `condition` holds, at most some seconds later; told by polling, as what is waited for is another's work. */
+/** Resolves when `condition` holds, at most a minute later; told by polling, as what is waited for is another's work. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  deadlineMs = 8_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const startMs = performance.now();
   while (!await condition()) {

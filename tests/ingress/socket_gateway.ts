@@ -97,7 +97,7 @@ export class SocketGateway implements AsyncDisposable {
   }
 
   /** Resolves when `holds()`. */
-  async until(holds: () => boolean, what: string, deadlineMs = 15_000): Promise<void> {
+  async until(holds: () => boolean, what: string, deadlineMs = 60_000): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     while (!holds()) {
       if (performance.now() > endMs) {

@@ -174,7 +174,7 @@ Deno.test("SocketWatch closes no client that is not read, and counts from when i
   assertEquals(client.closed, null);
   stage.sink.release();
   await filled;
-  await stage.until(() => stage.sink.stored.length === MESSAGES + 1, "all are stored", 30_000);
+  await stage.until(() => stage.sink.stored.length === MESSAGES + 1, "all are stored");
   await answerPings(clock, client, IDLE_MS - 1);
   assertEquals(client.closed, null);
   clock.advance(1 + LATE_MS);
@@ -209,7 +209,7 @@ Deno.test("SocketWatch closes no client of weir.v1 that has no credit, and count
   assertEquals([client.closed, client.told.length], [null, 1]);
   stage.sink.release();
   await filled;
-  await stage.until(() => stage.sink.stored.length === MESSAGES, "all are stored", 30_000);
+  await stage.until(() => stage.sink.stored.length === MESSAGES, "all are stored");
   await answerPings(clock, client, IDLE_MS - 1);
   assertEquals([client.closed, client.told.length], [null, 2]);
   clock.advance(1 + TELL_MS + LATE_MS);

@@ -120,7 +120,7 @@ Deno.test("WebSocketConnection stops reading when the stream is full, and loses 
   assert(pool.lentSegments <= pool.size + pool.maxOverdraft, `${pool.lentSegments} segments lent`);
   stage.sink.release();
   await sending;
-  await stage.until(() => stage.sink.stored.length === messages, "all stored", 30_000);
+  await stage.until(() => stage.sink.stored.length === messages, "all stored");
   for (let i = 0; i < messages; i++) {
     assert(stage.sink.stored[i].startsWith(`${i} `), `record ${i} in its place`);
   }
@@ -148,7 +148,7 @@ Deno.test("WebSocketConnection takes turns with the other sockets of its stream,
   assertEquals((await request).status, 202);
   await (await request).body?.cancel();
   await sending;
-  await stage.until(() => stage.sink.stored.length === 24_001, "all stored", 30_000);
+  await stage.until(() => stage.sink.stored.length === 24_001, "all stored");
   const at = stage.sink.stored.indexOf("a request");
   assert(at < 12_000, `the request was stored as number ${at}, in its turn`);
   const firstHalf = stage.sink.stored.slice(0, 12_000);

@@ -121,7 +121,7 @@ Deno.test("WebSocketSession does not read who overruns until there is room, and 
   assert(pool.lentSegments <= pool.size + pool.maxOverdraft);
   stage.sink.release();
   await sending;
-  await client.until(() => lastAck(client) === messages, "all are acked", 30_000);
+  await client.until(() => lastAck(client) === messages, "all are acked");
   assertEquals(stage.sink.stored.map((value) => Number(value.split(" ")[0])), [...Array(messages).keys()]);
 });
 
@@ -170,7 +170,7 @@ Deno.test("WebSocketSession does not read a client that does not read what it is
   const sending = (async () => {
     for (;;) for (let at = 0; at < block.length;) at += await connection.write(block.subarray(at));
   })().catch(() => {}); // ends with the connection
-  await stage.until(() => door.pausedSockets === 1, "it is paused", 30_000);
+  await stage.until(() => door.pausedSockets === 1, "it is paused");
   const rejected = door.rejectedRecords;
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert(door.rejectedRecords - rejected < 50_000, "it is read on");

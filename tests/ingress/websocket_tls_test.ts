@@ -90,6 +90,6 @@ test("WebSocketConnection closes the window of a sender that waits, under TLS to
   assert(sent < MESSAGES / 2, `${sent} messages were read of a client that must wait`);
   stage.sink.release();
   await sending;
-  await stage.until(() => stage.sink.stored.length === MESSAGES, "all are stored", 60_000);
+  await stage.until(() => stage.sink.stored.length === MESSAGES, "all are stored");
   assertEquals(stage.sink.stored.findIndex((value, k) => Number(value) !== k), -1, "each in its place");
 });

@@ -29,8 +29,8 @@ Deno.test("Gateway tells paused WebSockets in /metrics and in the topology, and 
   stage.sink.release();
   await sending;
   await idle.send("last");
-  await idle.until(() => idle.told.some(({ ack }) => ack === 1), "it is acked", 30_000);
-  await stage.until(() => stage.sink.stored.length === messages + 1, "all are stored", 30_000);
+  await idle.until(() => idle.told.some(({ ack }) => ack === 1), "it is acked");
+  await stage.until(() => stage.sink.stored.length === messages + 1, "all are stored");
   assertStringIncludes(await textOf(stage, "/metrics"), 'weir_websocket_paused{stream="s"} 0');
   await stage.until(() => stage.gateway.view.snapshot().ledger[0].inFlight === 0, "all are settled");
   const { balanced, rows: [row] } = JSON.parse(await textOf(stage, "/api/v1/ledger"));

@@ -8,7 +8,7 @@ import { deadline } from "@std/async/deadline";
 import { Program } from "./process.ts";
 
 /** A cold start on two cores that other tests share. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 /** Longest answer of a command; pages are asked for what takes long by polling. */
 const ANSWER_MS = 60_000;
 

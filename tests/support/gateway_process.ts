@@ -10,7 +10,7 @@ import { Program } from "./process.ts";
 
 const MOD_TS = new URL("../../mod.ts", import.meta.url).pathname;
 /** A cold start also type-strips and loads every module, on two cores that other tests share. */
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 60_000;
 
 /** A config as in a file; `gateway.dataDir`, `listen.port` and `admin.port` are filled in where they are absent. */
 export type RawConfig = Readonly<Record<string, unknown>>;
@@ -124,7 +124,7 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   /** SIGTERM, and the exit code; rejects with the last words when it takes longer than `deadlineMs`. */
-  async stop(deadlineMs = 40_000): Promise<number> {
+  async stop(deadlineMs = 60_000): Promise<number> {
     this.program.signal("SIGTERM");
     return (await this.program.exit(deadlineMs)).code;
   }

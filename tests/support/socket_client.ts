@@ -162,7 +162,7 @@ export class SocketClient implements Disposable {
   }
 
   /** Resolves when `holds()`; rejects after `deadlineMs` with what was seen. */
-  async until(holds: () => boolean, what: string, deadlineMs = 15_000): Promise<void> {
+  async until(holds: () => boolean, what: string, deadlineMs = 60_000): Promise<void> {
     const endMs = performance.now() + deadlineMs;
     while (!holds()) {
       const leftMs = endMs - performance.now();
