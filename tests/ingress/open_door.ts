@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "../../src/core/clock.ts";
 import type { Gateway } from "../../src/gateway.ts";
 import { z } from "zod";
 import {
@@ -117,6 +118,8 @@ export interface DoorOptions {
   readonly sinks?: Readonly<Record<string, Section>>;
   /** Kinds of sinks beside `held`. */
   readonly kinds?: readonly SinkDefinition[];
+  /** The time that it goes by; without one the machine's. */
+  readonly clock?: Clock;
 }
 
 /** The gateway, its sink, and ways in. */
@@ -143,7 +146,7 @@ export class OpenDoor implements AsyncDisposable {
       buffers: options.buffers ?? {},
       streams: { s: { sinks: ["out"], ...options.stream }, ...options.streams },
       sinks: { out: { type: "held", ...options.sink }, ...options.sinks },
-    }, { sinks: [sink.definition, ...options.kinds ?? []] }) as Gateway;
+    }, { sinks: [sink.definition, ...options.kinds ?? []], clock: options.clock }) as Gateway;
     await gateway.start();
     return new OpenDoor(gateway, sink, folder);
   }
