@@ -13,10 +13,12 @@ import { requires } from "../support/requirements.ts";
 import { type Numbered, sendNumbered } from "./numbered_records.js";
 
 const RECORDS = 4_000;
-/** The sink's pace, so that the kills come while records are under way. */
-const RECORDS_PER_SECOND = 1_500;
-/** Records in the file at which the gateway is killed. */
-const KILLS_AT = [600, 2_000];
+/** Records that a gateway stores before it is killed. */
+const BURSTS = [600, 1_000];
+/** With one more write, its sink has all but come to a stop. */
+const WRITE_RECORDS = 50;
+/** Its pace then, so that the kill comes while records are under way, however late the test sees that it is time. */
+const RECORDS_PER_SECOND = 20;
 const WAIT_MS = 60_000;
 /** What the page loads. */
 const MODULES = ["/tests/e2e/numbered_records.js", "/examples/client/weir_client.js"];
@@ -39,10 +41,14 @@ class KilledGateway {
     return lines.map((line) => JSON.parse(line).n);
   }
 
-  /** Kills it whenever the file has so many records more; `killed` is called when it is gone. Then runs it until `done`. */
+  /** Kills it whenever the file has a burst more; `killed` is called when it is gone. Then runs it until `done`. */
   async run(done: Promise<unknown>, killed: () => void = () => {}): Promise<void> {
-    for (const count of KILLS_AT) {
-      await using gateway = await this.#start();
+    for (const burstRecords of BURSTS) {
+      const count = this.stored().length + burstRecords;
+      await using gateway = await this.#start({
+        recordsPerSecond: RECORDS_PER_SECOND,
+        burstRecords: burstRecords + WRITE_RECORDS,
+      });
       await gateway.program.waitUntil(() => this.stored().length >= count, WAIT_MS, `${count} were stored`);
       gateway.program.signal("SIGKILL");
       await gateway.program.exit(WAIT_MS);
@@ -52,12 +58,18 @@ class KilledGateway {
     await done;
   }
 
-  #start(): Promise<GatewayProcess> {
-    const limit = { recordsPerSecond: RECORDS_PER_SECOND, burstRecords: 50 };
+  #start(limit?: Readonly<Record<string, number>>): Promise<GatewayProcess> {
     return GatewayProcess.start({
       ...this.#ports,
       streams: { s: { sinks: ["file"], origins: ["*"] } },
-      sinks: { file: { type: "file", path: `${this.#folder}/out.ndjson`, limit } },
+      sinks: {
+        file: {
+          type: "file",
+          path: `${this.#folder}/out.ndjson`,
+          limit,
+          batch: { maxRecords: WRITE_RECORDS },
+        },
+      },
     }, { folder: this.#folder });
   }
 }
@@ -74,12 +86,12 @@ function readIfThere(path: string): string {
 /** What holds wherever the client ran. */
 function assertAllStored(stored: readonly number[], result: Numbered): void {
   const { mostUnackedBytes, ...rest } = result;
-  assertEquals(rest, { sent: RECORDS, acked: RECORDS, rejected: [], left: 0, sessions: KILLS_AT.length + 1 });
+  assertEquals(rest, { sent: RECORDS, acked: RECORDS, rejected: [], left: 0, sessions: BURSTS.length + 1 });
   assert(mostUnackedBytes < 131_072 + 256, `${mostUnackedBytes} bytes were not acked`);
   // Each record for the first time in the order of sending; what comes again comes as a run of its own.
   assertEquals([...new Set(stored)], Array.from({ length: RECORDS }, (_, n) => n));
   const stepsBack = stored.filter((n, i) => i > 0 && n <= stored[i - 1]).length;
-  assert(stepsBack <= KILLS_AT.length, `the order was left ${stepsBack} times with ${KILLS_AT.length} kills`);
+  assert(stepsBack <= BURSTS.length, `the order was left ${stepsBack} times with ${BURSTS.length} kills`);
 }
 
 async function inFolder(test: (gateway: KilledGateway) => Promise<void>): Promise<void> {
