@@ -20,6 +20,9 @@ const PATH = "/v1/streams/s";
 /** Above the time in which the launcher takes two signals for one. */
 const APART_MS = 1_000;
 
+/** Of a scenario whose verdict hangs on how soon one signal comes behind another. */
+const MOST_TRIES = 3;
+
 const TASK = ["task", "--cwd", ROOT, "start"];
 const LAUNCHER = ["run", "--allow-read", "--allow-env", "--allow-run", `${ROOT}src/launch.ts`];
 
@@ -93,6 +96,17 @@ class Launched implements AsyncDisposable {
   }
 }
 
+/** Tries `scenario` again when it fails: the second signal is late where the machine stands still between the two. */
+async function tried(scenario: () => Promise<void>): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await scenario();
+    } catch (error) {
+      if (tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
 for (
   const [whom, command] of [
     ["the launcher", [Deno.execPath(), ...LAUNCHER]],
@@ -116,34 +130,37 @@ for (
 }
 
 Deno.test("SIGTERM twice within milliseconds, as a supervisor sends it to all processes, is one drain; later once more ends it", async () => {
-  await using launched = await Launched.start([Deno.execPath(), ...LAUNCHER], () => ({ type: STALLED }));
-  assertEquals(await launched.post("1"), 202);
-  launched.program.signal("SIGTERM");
-  await delay(20);
-  launched.program.signal("SIGTERM");
-  await launched.draining();
-  await delay(APART_MS);
-  assertEquals(await launched.post("2"), 503);
-  launched.program.signal("SIGTERM");
-  assertEquals(await launched.exitCode(), 3);
-  assertStringIncludes(launched.program.stderr, '"lostRecords":1');
+  await tried(async () => {
+    await using launched = await Launched.start([Deno.execPath(), ...LAUNCHER], () => ({ type: STALLED }));
+    assertEquals(await launched.post("1"), 202);
+    launched.program.signal("SIGTERM");
+    await delay(20);
+    launched.program.signal("SIGTERM");
+    await launched.draining();
+    await delay(APART_MS);
+    assertEquals(await launched.post("2"), 503);
+    launched.program.signal("SIGTERM");
+    assertEquals(await launched.exitCode(), 3);
+    assertStringIncludes(launched.program.stderr, '"lostRecords":1');
+  });
 });
 
 requires("setsid").test(
   "SIGTERM to all processes of deno task start is one drain, also where all get it at once",
-  async () => {
-    await using launched = await Launched.start(
-      ["setsid", Deno.execPath(), ...TASK],
-      () => ({ type: STALLED }),
-    );
-    assertEquals(await launched.post("1"), 202);
-    launched.program.signalGroup("SIGTERM");
-    await launched.draining();
-    await delay(APART_MS);
-    assertEquals(await launched.post("2"), 503);
-    launched.program.signalGroup("SIGTERM");
-    assertEquals(await launched.exitCode(), 3);
-  },
+  () =>
+    tried(async () => {
+      await using launched = await Launched.start(
+        ["setsid", Deno.execPath(), ...TASK],
+        () => ({ type: STALLED }),
+      );
+      assertEquals(await launched.post("1"), 202);
+      launched.program.signalGroup("SIGTERM");
+      await launched.draining();
+      await delay(APART_MS);
+      assertEquals(await launched.post("2"), 503);
+      launched.program.signalGroup("SIGTERM");
+      assertEquals(await launched.exitCode(), 3);
+    }),
 );
 
 requires("setsid").test("SIGKILL to all processes of deno task start leaves no gateway behind", async () => {
@@ -158,18 +175,19 @@ requires("setsid").test("SIGKILL to all processes of deno task start leaves no g
 
 requires("python3").test(
   "Ctrl-C in a terminal drains the gateway of deno task start, a second one ends that",
-  async () => {
-    const terminal = ["python3", TERMINAL, Deno.execPath(), ...TASK];
-    await using launched = await Launched.start(terminal, () => ({ type: STALLED }));
-    assertEquals(await launched.post("1\n2"), 202);
-    launched.program.signal("SIGUSR1");
-    await launched.draining();
-    await delay(APART_MS);
-    assertEquals(await launched.post("3"), 503);
-    launched.program.signal("SIGUSR1");
-    assertEquals(await launched.exitCode(), 3);
-    assertStringIncludes(launched.program.stdout, '"lostRecords":2');
-  },
+  () =>
+    tried(async () => {
+      const terminal = ["python3", TERMINAL, Deno.execPath(), ...TASK];
+      await using launched = await Launched.start(terminal, () => ({ type: STALLED }));
+      assertEquals(await launched.post("1\n2"), 202);
+      launched.program.signal("SIGUSR1");
+      await launched.draining();
+      await delay(APART_MS);
+      assertEquals(await launched.post("3"), 503);
+      launched.program.signal("SIGUSR1");
+      assertEquals(await launched.exitCode(), 3);
+      assertStringIncludes(launched.program.stdout, '"lostRecords":2');
+    }),
 );
 
 /** A sink that tries, as its module is loaded, what nobody allowed; and writes flags where those of the config stand. */

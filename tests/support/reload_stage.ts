@@ -17,8 +17,10 @@ import { SwitchSinks } from "./switch_sink.ts";
 /** A config as in a file; ports and `gateway.dataDir` are filled in. */
 export type StageConfig = Readonly<Record<string, unknown>>;
 
-/** Turns of the event loop until something that needs little time has surely happened. */
+/** Turns of the event loop in which time moves: what needs little of it has surely happened then. */
 const MAX_TURNS = 20_000;
+/** Real time until something that needs files, which are slow on a machine that is busy, has surely happened. */
+const DEADLINE_MS = 60_000;
 
 /** The stage. */
 export class ReloadStage implements AsyncDisposable {
@@ -73,15 +75,16 @@ export class ReloadStage implements AsyncDisposable {
 
   /** Resolves when `isSo` holds. Moves the clock by some ms, as an open buffer is cut by time. */
   async until(isSo: () => boolean, what: string): Promise<void> {
-    for (let turn = 0; turn < MAX_TURNS; turn++) {
+    const endMs = performance.now() + DEADLINE_MS;
+    for (let turn = 0; turn < MAX_TURNS || performance.now() < endMs; turn++) {
       if (isSo()) return;
       await settle();
       if (turn % 50 !== 49) continue;
-      this.clock.advance(1);
+      if (turn < MAX_TURNS) this.clock.advance(1);
       // Sockets need real time.
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    throw new Error(`not within ${MAX_TURNS} turns: ${what}`);
+    throw new Error(`not within ${MAX_TURNS} turns and ${DEADLINE_MS} ms: ${what}`);
   }
 
   /** Messages of the log, in order. */
