@@ -120,8 +120,10 @@ export async function openDataPort(
     "upgrade",
     (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
       idle.forget(socket);
-      if (Connection.of(socket).isEnding || headFault(request) !== null) end(socket, 400, "Bad Request");
-      else sockets.upgrade(request, socket, head);
+      if (Connection.of(socket).isEnding || headFault(request) !== null) {
+        end(socket, 400, "Bad Request");
+        socket.destroySoon();
+      } else sockets.upgrade(request, socket, head);
     },
   );
   server.on("clientError", secureServer ? closeOrAnswer : answerClientError);

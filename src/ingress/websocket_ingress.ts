@@ -206,4 +206,6 @@ function refuse(socket: Socket, { status, headers, body }: Reply): void {
   for (let i = 0; i + 1 < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   lines.push(`Content-Length: ${new TextEncoder().encode(body).length}`, "Connection: close", "", body);
   socket.end(lines.join("\r\n"));
+  // An upgrade took it from the server, which would end it: a client that does not close would hold it for ever.
+  socket.destroySoon();
 }

@@ -1,7 +1,9 @@
 /** Where WebSockets are let in: not while nothing can be promised, and at servers of somebody's own. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { createServer } from "node:http";
 import { createGateway } from "../../mod.ts";
+import { HttpConnection } from "../support/http_client.ts";
 import { SocketClient, UpgradeRefused } from "../support/socket_client.ts";
 import { SocketGateway } from "./socket_gateway.ts";
 
@@ -20,6 +22,23 @@ Deno.test("WebSocketIngress answers 503 with Retry-After while a sink is down th
   assert(/retry-after: [1-9]/i.test(refusal.answer) && refusal.answer.includes("application/problem+json"));
   assert(refusal.answer.includes("broken"), refusal.answer);
   for (const path of ["/v1/streams/memory", "/v1/streams/effort"]) await stage.connect({ path });
+});
+
+Deno.test("WebSocketIngress lets go of clients that it refused and that do not close, so that the gateway can stop", async () => {
+  await using stage = await SocketGateway.start();
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+  const held = new DisposableStack();
+  try {
+    for (const [head, status] of [["/v1/streams/none HTTP/1.1\r\nHost: a", 404], ["/ HTTP/1.1", 400]]) {
+      const connection = held.use(await HttpConnection.open(stage.gateway.port));
+      await connection.write(`GET ${head}\r\n${upgrade}`);
+      assertEquals((await connection.readAnswer()).status, status);
+    }
+    await deadline(stage.gateway.stop(), 60_000);
+  } finally {
+    held.dispose();
+  }
 });
 
 Deno.test("WebSocketIngress answers 503 while the gateway drains", async () => {
