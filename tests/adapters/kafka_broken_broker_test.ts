@@ -168,6 +168,6 @@ Deno.test("kafka sink closes also while a broker does not answer, and the write 
     "the sink was closed",
   );
   await asked.promise;
-  await deadline(sink[Symbol.asyncDispose](), 10_000);
-  await deadline(ended, 10_000);
+  await deadline(sink[Symbol.asyncDispose](), 60_000);
+  await deadline(ended, 60_000);
 });
