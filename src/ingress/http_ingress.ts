@@ -78,9 +78,12 @@ export class HttpIngress {
     const { admission } = judged.door;
     if (!admission.mayTake(NEWCOMER)) {
       const seconds = admission.retryAfterSeconds(Math.max(0, judged.head.contentLength));
-      const detail = `the stream has no free segment now; try again in ${seconds} s`;
+      const [kind, why] = admission.sourceIsOpen
+        ? ["no-buffers", "the stream has no free segment now"] as const
+        : ["sink-behind", "the control of a sink lets nothing in now"] as const;
       const headers = ["Retry-After", String(seconds)];
-      this.#refuse(refused(judged.door, "no-buffers", 429, detail, headers), exchange);
+      const detail = `${why}; try again in ${seconds} s`;
+      this.#refuse(refused(judged.door, kind, 429, detail, headers), exchange);
       return true;
     }
     response.writeContinue();

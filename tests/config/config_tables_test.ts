@@ -1,5 +1,7 @@
-/** README.md and the schemas say the same. @module */
+/** README.md says what the schemas and `weir check` say. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { builtInSinks } from "../../adapters/mod.ts";
+import { loadConfig, planSegments, planTables } from "../../src/config.ts";
 import { configTables, withTables } from "../support/print_config_tables.ts";
 import { SINKS } from "./definitions.ts";
 
@@ -41,6 +43,18 @@ Deno.test("README.md holds the tables that configTables() prints", async () => {
   // `deno fmt` aligns the columns of Markdown tables.
   const words = (text: string): string => text.replaceAll(/-{3,}/g, "---").replaceAll(/ +/g, " ");
   assertEquals(words(readme), words(fresh), `README.md is behind the schemas: ${REGENERATE}`);
+});
+
+Deno.test("README.md holds what weir check says of the segments of examples/backpressure.yaml", async () => {
+  const readme = await readIfThere(new URL("../../README.md", import.meta.url));
+  if (readme === null) return;
+  const config = await loadConfig(new URL("../../examples/backpressure.yaml", import.meta.url).pathname, {
+    env: () => undefined,
+    readTextFile: Deno.readTextFile,
+    loadModule: () => Promise.reject(new Error("it names none")),
+    sinks: builtInSinks,
+  });
+  assertStringIncludes(readme, planTables(planSegments(config)));
 });
 
 async function readIfThere(url: URL): Promise<string | null> {

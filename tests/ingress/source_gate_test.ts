@@ -108,6 +108,16 @@ Deno.test("Admission lets a body wait while a sink's control is shut, unread, an
   await stage.until(() => stage.sink.stored.length === before + 1000, "all stored");
 });
 
+Deno.test("HttpIngress tells Expect: 100-continue that a sink is behind while its control is shut, not that memory is short", async () => {
+  await using stage = await start();
+  await postUntil(stage, () => isShut(stage));
+  using connection = await HttpConnection.open(stage.gateway.port);
+  const headers = { "Content-Type": "text/plain", "Expect": "100-continue", "Content-Length": 1 };
+  await connection.writeHead({ path: "/v1/streams/s", headers });
+  const { status, body } = await connection.readAnswer();
+  assertEquals([status, JSON.parse(body).type], [429, "urn:weir:problem:sink-behind"], body);
+});
+
 Deno.test("Admission keeps a stream open that is not behind itself, though another one of the sink's is", async () => {
   await using stage = await start({
     streams: { other: { sinks: ["kept"], ack: "memory", maxRecordBytes: 4000 } },
