@@ -1,5 +1,5 @@
 /** README.md says what the schemas and `weir check` say. @module */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { builtInSinks } from "../../adapters/mod.ts";
 import { loadConfig, planSegments, planTables } from "../../src/config.ts";
 import { configTables, withTables } from "../support/print_config_tables.ts";
@@ -54,7 +54,8 @@ Deno.test("README.md holds what weir check says of the segments of examples/back
     loadModule: () => Promise.reject(new Error("it names none")),
     sinks: builtInSinks,
   });
-  assertStringIncludes(readme, planTables(planSegments(config)));
+  const tables = planTables(planSegments(config));
+  assert(readme.includes(tables), `README.md, "Backpressure and limits", must hold:\n${tables}`);
 });
 
 async function readIfThere(url: URL): Promise<string | null> {
