@@ -70,6 +70,8 @@ export class CreditWindow {
   #targetBytes = FIRST_BYTES;
   #filledBytes = FIRST_BYTES;
   #filledMs = -Infinity;
+  #keptBytes = 0;
+  #keptRecords = 0;
 
   /** Nothing is told yet. */
   constructor(windows: CreditWindows) {
@@ -95,9 +97,23 @@ export class CreditWindow {
     return inCredit;
   }
 
-  /** Fills the window up, if there is room. Returns what to tell the client, or null. */
+  /** A message of `bytes` that was within the window waits for the stream's quota: room is kept for it on. */
+  keep(bytes: number): void {
+    this.#keptBytes += bytes;
+    this.#keptRecords++;
+    this.#windows.told(bytes, 1);
+  }
+
+  /** It waits no longer: what was kept for it is free. */
+  letGo(bytes: number): void {
+    this.#keptBytes -= bytes;
+    this.#keptRecords--;
+    this.#windows.used(bytes, 1);
+  }
+
+  /** Fills the window up, if there is room and nothing waits for the quota. Returns what to tell the client, or null. */
   refill(nowMs: number): { readonly credit: number; readonly creditBytes: number } | null {
-    if (!this.isLow) return null;
+    if (!this.isLow || this.#keptRecords > 0) return null;
     const largest = this.#windows.largestBytes;
     let target = Math.min(largest, this.#targetBytes);
     // Beside the segments in use the largest window may never fit, and a client that has none left would starve.
@@ -142,8 +158,11 @@ export class CreditWindow {
   /** The client is gone: what was kept for it is free. */
   close(): void {
     this.#windows.clients--;
-    this.#windows.used(Math.max(0, this.bytes), Math.max(0, this.records));
-    this.bytes = 0;
-    this.records = 0;
+    this.#windows.used(
+      Math.max(0, this.bytes) + this.#keptBytes,
+      Math.max(0, this.records) + this.#keptRecords,
+    );
+    this.bytes = this.#keptBytes = 0;
+    this.records = this.#keptRecords = 0;
   }
 }

@@ -39,8 +39,12 @@ const RESERVE_BYTES = 65_536;
 
 /** What the messages of a connection are told to: nobody, or a `weir.v1` session. */
 export interface MessageObserver {
-  /** A message of `bytes` bytes is here. True when it is within credit: room is kept for it, and it is never held back. */
+  /** A message of `bytes` bytes is here. True when it is within credit: room is kept for it, and only a quota can hold it up. */
   arrived(bytes: number): boolean;
+  /** One that is within credit waits for the stream's quota, while its client is read on: room is kept for it. */
+  keep(bytes: number): void;
+  /** It waits no longer. */
+  letGo(bytes: number): void;
   /** Whether the client waits for what it was promised: an ack, or credit. */
   readonly waits: boolean;
   /** Whose delivery the last `records` messages belong to, or null. */
@@ -125,7 +129,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   /** Whether its client cannot send, or waits for what it was promised: silence is no idleness then. */
   get waits(): boolean {
-    return this.paused || (this.#observer?.waits ?? false);
+    return this.paused || this.reads || (this.#observer?.waits ?? false);
   }
 
   /** Whether messages that were read still wait for room. */
@@ -234,7 +238,10 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
       if (this.#take(message, inCredit)) return;
     }
     if (this.#closing) return;
-    this.#held.push(message);
+    // Pings and the close of a client that keeps to its credit pass, whatever its messages wait for.
+    const isKept = inCredit && this.#waitsForQuota && this.#held.areKept;
+    this.#held.push(message, isKept);
+    if (isKept) return this.#observer!.keep(message.length);
     if ((this.#blocks & (Block.ROOM | Block.QUOTA)) !== 0) return;
     if (this.#waitsForQuota) this.block(Block.QUOTA, true);
     else this.#waitForRoom();
@@ -254,7 +261,8 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
 
   #countHeld(): void {
     if (this.#closing) return;
-    const held = this.#held.bytes > RESERVE_BYTES ? this.#held.bytes : 0;
+    const { unkeptBytes } = this.#held;
+    const held = unkeptBytes > RESERVE_BYTES ? unkeptBytes : 0;
     this.#budget.update(this, held + this.#parsing.unfinishedBytes);
   }
 
@@ -277,7 +285,7 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
   #takeHeldRun(): boolean {
     let waitsForQuota = false;
     while (this.#held.count > 0 && !waitsForQuota) {
-      if (this.#take(this.#held.first(), false)) {
+      if (this.#takeFirst()) {
         if (this.#closing) return true;
         this.#held.shift();
       } else if (this.#waitsForQuota) waitsForQuota = true;
@@ -290,13 +298,23 @@ export class WebSocketConnection implements PausedReader, PartialHolder, ActiveR
     this.age = Infinity;
     this.#countHeld();
     if (waitsForQuota) {
-      this.block(Block.QUOTA, true);
+      this.block(Block.QUOTA, !this.#held.areKept);
       this.block(Block.ROOM, false);
     } else {
       this.block(Block.ROOM | Block.QUOTA, false);
       this.#door.readingEnded();
     }
     return true;
+  }
+
+  /** Takes the first message that is held, by the room that may be kept for it. As `#take`. */
+  #takeFirst(): boolean {
+    const message = this.#held.first();
+    if (!this.#held.firstIsKept) return this.#take(message, false);
+    this.#observer!.letGo(message.length);
+    const taken = this.#take(message, true);
+    if (!taken) this.#observer!.keep(message.length);
+    return taken;
   }
 
   /** Takes one message into the stream. True when it is done with: taken, or refused. */

@@ -92,6 +92,14 @@ export class WebSocketSession implements MessageObserver {
     return inCredit;
   }
 
+  keep(bytes: number): void {
+    this.#window.keep(bytes);
+  }
+
+  letGo(bytes: number): void {
+    this.#window.letGo(bytes);
+  }
+
   get waits(): boolean {
     return this.#acked < this.#done || this.#window.isLow;
   }

@@ -168,23 +168,27 @@ Deno.test("HttpIngress ends a streamed body that stalls over maxStallMs with 429
 });
 
 Deno.test("HttpIngress reads a streamed body as buffers come free, however long that takes in all", async () => {
-  await using door = await OpenDoor.start({ ...SMALL, stream: { ...SMALL.stream, maxStallMs: 600 } });
+  const maxStallMs = 3000;
+  await using door = await OpenDoor.start({ ...SMALL, stream: { ...SMALL.stream, maxStallMs } });
   // Each pause is far shorter than maxStallMs; all together they are longer.
   door.sink.hold();
   using connection = await door.connect();
   const line = `"${"x".repeat(997)}"\n`;
   let answered = false;
+  const startMs = performance.now();
   const answer = connection.request({ path: PATH, headers: LINES }, line.repeat(1400)).finally(() =>
     answered = true
   );
-  const startMs = performance.now();
-  while (!answered && performance.now() - startMs < 1500) {
-    const before = door.sink.got.length;
+  await until(() => door.sink.writes > 0, "the sink is asked");
+  while (performance.now() - startMs < maxStallMs + 500) {
+    const { got: { length: before }, writes } = door.sink;
+    // What waits goes on, and what comes next waits.
     door.sink.release();
-    await until(() => answered || door.sink.got.length > before, "the sink takes a batch");
     door.sink.hold();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => door.sink.got.length > before && door.sink.writes > writes, "the sink takes a batch");
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
+  assert(!answered, "it is still under way");
   door.sink.release();
   assertEquals((await answer).status, 202, (await answer).body);
   await until(() => door.sink.got.length === 1400, "all arrive");

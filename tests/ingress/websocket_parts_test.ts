@@ -86,29 +86,34 @@ Deno.test("PartialBudget always lets somebody go on, and counts what is held, wh
   }));
 });
 
-Deno.test("HeldMessages gives back what was pushed, in order, whatever the lengths", () => {
-  const step = fc.oneof(
+Deno.test("HeldMessages gives back what was pushed, in order, whatever the lengths, and knows for which of them room is kept", () => {
+  const message = fc.oneof(
     fc.uint8Array({ maxLength: 50 }),
     fc.nat(9_000).map((length) => new Uint8Array(length).fill(length)),
-    fc.constant(null),
   );
+  const step = fc.oneof(fc.tuple(message, fc.boolean()), fc.constant(null));
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
     const held = new HeldMessages();
-    const expected: Uint8Array[] = [];
-    for (const message of steps) {
-      if (message !== null) {
-        held.push(message);
-        expected.push(message);
+    let expected: { readonly bytes: Uint8Array; readonly isKept: boolean }[] = [];
+    for (const step of steps) {
+      if (step !== null) {
+        const [bytes, wish] = step;
+        const isKept = wish && expected.every(({ isKept }) => isKept);
+        held.push(bytes, isKept);
+        expected.push({ bytes, isKept });
       } else if (expected.length > 0) {
-        assertEquals(held.firstLength, expected[0].length);
-        assertEquals(new Uint8Array(held.first()), new Uint8Array(expected.shift()!));
+        const [first, ...others] = expected;
+        assertEquals([held.firstLength, held.firstIsKept], [first.bytes.length, first.isKept]);
+        assertEquals(new Uint8Array(held.first()), new Uint8Array(first.bytes));
         held.shift();
+        expected = others;
       }
-      assertEquals(held.count, expected.length);
-      assertEquals(held.bytes, expected.reduce((sum, { length }) => sum + 4 + length, 0));
+      const unkept = expected.filter(({ isKept }) => !isKept);
+      assertEquals([held.count, held.areKept], [expected.length, unkept.length === 0]);
+      assertEquals(held.unkeptBytes, unkept.reduce((sum, { bytes }) => sum + 4 + bytes.length, 0));
     }
     held.clear();
-    assertEquals([held.count, held.bytes, held.firstLength], [0, 0, 0]);
+    assertEquals([held.count, held.unkeptBytes, held.firstLength, held.areKept], [0, 0, 0, true]);
   }));
 });
 

@@ -25,6 +25,7 @@ const RETRIES = ["tests/lane/retry_test.ts", "tests/scenarios/retry_test.ts"];
 const CONTROLLERS = ["tests/scenarios/controllers_test.ts"];
 const SOCKETS = ["tests/ingress/websocket_plain_test.ts"];
 const SESSIONS = ["tests/ingress/websocket_session_test.ts"];
+const QUOTAS = ["tests/ingress/websocket_quota_test.ts"];
 const WINDOWS = ["tests/ingress/credit_windows_test.ts"];
 const SOURCES = ["tests/limit/source_scenarios_test.ts"];
 const RETURNS = ["tests/admission/source_retry_after_test.ts"];
@@ -269,6 +270,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: SESSIONS,
   },
   {
+    name: "credit: it is told while messages wait for the quota",
+    file: "src/ingress/credit_window.ts",
+    from: "if (!this.isLow || this.#keptRecords > 0) return null;",
+    to: "if (!this.isLow) return null;",
+    tests: QUOTAS,
+  },
+  {
     name: "credit: it is told without room",
     file: "src/ingress/credit_window.ts",
     from: "if (!this.#mayFillTo(target)) return null;",
@@ -285,8 +293,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "credit: a client that is gone keeps its room",
     file: "src/ingress/credit_window.ts",
-    from: "this.#windows.used(Math.max(0, this.bytes), Math.max(0, this.records));",
-    to: "",
+    from: "Math.max(0, this.bytes) + this.#keptBytes,\n      Math.max(0, this.records) + this.#keptRecords,",
+    to: "0,\n      0,",
     tests: WINDOWS,
   },
   {
