@@ -223,7 +223,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "socket: what came behind the pause is forgotten",
     file: "src/ingress/websocket_connection.ts",
-    from: "    this.#held.push(message);",
+    from: "    this.#held.push(message, isKept);",
     to: "",
     tests: SOCKETS,
   },
